@@ -1,0 +1,68 @@
+// The only door from the runtime to code generation. Two implementations are foreseen: in process (libtailor_codegen,
+// loaded on the first miss) and a worker process behind a pipe.
+//
+// Thread-safety: any thread may call; implementations keep no state between calls but what they lock themselves.
+#pragma once
+
+#include <string>
+
+#include "runtime/bucket/key.h"
+#include "runtime/ops/kernel_image.h"
+#include "tailor/status.h"
+
+namespace tailor {
+
+// What `tailor emit --what=…` can show. name, text.
+#define TAILOR_STAGES(X) \
+  X(kKey, "key")         \
+  X(kLayout, "layout")   \
+  X(kTile, "tile")       \
+  X(kKernel, "kernel")   \
+  X(kLlvm, "llvm")       \
+  X(kCuda, "cuda")       \
+  X(kPtx, "ptx")         \
+  X(kCubin, "cubin")     \
+  X(kPlan, "plan")
+
+enum class Stage : uint8_t {
+#define X(name, text) name,
+  TAILOR_STAGES(X)
+#undef X
+};
+
+struct ToolStatus {
+  std::string name;  // "LLVM", "isl", "NVRTC", "nvJitLink"
+  bool found = false;
+  std::string version;  // when found
+  std::string where;    // library path, when loaded at run time
+  std::string remedy;   // when missing: the command that brings it
+};
+
+class KernelGenerator {
+ public:
+  virtual ~KernelGenerator() = default;
+
+  // A build-time hash over codegen/, templates/ and the LLVM version: part of every action key.
+  virtual std::string digest() const = 0;
+
+  virtual Expected<EmittedKernel> emit(const Key& key) = 0;
+
+  // `want_cubin`: a missing nvJitLink is then an error; otherwise the kernel comes back with PTX only and says why.
+  virtual Expected<CompiledKernel> compile(const EmittedKernel& emitted, bool want_cubin) = 0;
+
+  // The text of one stage of the way from key to cubin (cubin: raw bytes).
+  virtual Expected<std::string> show(const Key& key, Stage stage) = 0;
+
+  virtual std::vector<ToolStatus> tools() = 0;
+};
+
+// Where NVRTC and nvJitLink are looked for, first match wins: these folders, then the loader's own path.
+struct GeneratorOptions {
+  std::vector<std::string> library_folders;
+};
+
+// Exported by libtailor_codegen under this C name; the caller owns the result (delete).
+inline constexpr const char* kCreateGeneratorSymbol = "tailor_create_kernel_generator";
+using CreateGeneratorFunction = KernelGenerator* (*)(const GeneratorOptions& options);
+
+}  // namespace tailor
