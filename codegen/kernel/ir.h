@@ -108,6 +108,8 @@ enum class Op : uint8_t {
 #undef X
 };
 std::string_view to_string(Op op);
+int operand_count(Op op);  // -1: varies
+int result_count(Op op);   // -1: varies
 
 // name, text
 #define TAILOR_KERNEL_COMPARES(X)                                                                        \
@@ -119,6 +121,7 @@ enum class Compare : uint8_t {
   TAILOR_KERNEL_COMPARES(X)
 #undef X
 };
+std::string_view to_string(Compare relation);
 
 // name, text; all are i32
 #define TAILOR_KERNEL_SPECIALS(X) \
@@ -128,6 +131,7 @@ enum class Special : uint8_t {
   TAILOR_KERNEL_SPECIALS(X)
 #undef X
 };
+std::string_view to_string(Special which);
 
 using ValueId = uint32_t;
 inline constexpr ValueId kNoValue = ~ValueId{0};
@@ -182,12 +186,15 @@ struct Program {
   Type type_of(ValueId v) const { return values[v].type; }
 };
 
+// Equal up to the numbering of values: entry, parameters, accesses, every instruction and every value's name and type.
+bool operator==(const Program& a, const Program& b);
+
 // Byte offset of every parameter, in order, and the size of the block: natural alignment, as both emitters lay them
 // out.
 std::vector<uint16_t> parameter_offsets(const Program& program);
 
 // The specification of a well-formed program (see the semantics above): types, dominance, terminators, access ids,
-// alignments. Names the instruction and the rule.
+// alignments, what may be written. Names the instruction and the rule; the rules stand in verify.cpp, one per message.
 Status verify(const Program& program);
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -69,12 +69,13 @@ struct DeviceNumbers {
 };
 
 // Postfix evaluation in int64. Division by zero and stack errors cannot happen in a plan that `validate` accepted
-// (divisors are positive constants, kSmCount or kBlocksPerSm); additions and products wrap are refused by validation
-// of the Problem's extents. Does not allocate.
+// (divisors are positive constants, kSmCount or kBlocksPerSm); sums and products wrap, which validation of the
+// Problem's extents keeps from happening in a plan of ours. Does not allocate.
 int64_t evaluate(std::span<const PlanTerm> expression, std::span<const int64_t> symbols, const DeviceNumbers& device);
 
-// ok if every expression is well formed (stack depth, symbols < symbol_count, divisors), parameters do not overlap and
-// lie inside kMaxParameterBytes, block is 1 … 1024 threads. Plans come from disk: nothing is assumed.
+// ok if every expression is well formed (stack depth, symbols < symbol_count, divisors), parameters are naturally
+// aligned and in increasing order inside kMaxParameterBytes, block is 1 … 1024 threads. Plans come from disk: nothing
+// is assumed.
 Status validate(const LaunchPlan& plan, int symbol_count);
 
 // Text form, e.g. "min(ceil_div(rows, 8), mul(sm_count, 16))"; for `tailor emit --what=plan`.

@@ -17,8 +17,8 @@ namespace tailor {
 
 struct Problem {
   OpId op{};
-  bool empty = false;  // nothing to move: validated, and then not launched
-  bool index64 = false;
+  bool empty = false;    // nothing to move: validated, and then not launched
+  bool index64 = false;  // a byte offset into some operand, or rows * bytes of a row, may reach 2^31
   RowContiguity source_contiguity{}, target_contiguity{};
   uint8_t source_align_log2 = 0, target_align_log2 = 0;  // bytes, clamped to 16 = 2^4
   std::array<int64_t, kMaxSymbols> values{};             // indexed by the operation's Symbol
@@ -29,10 +29,19 @@ struct Problem {
 // Checks every rule of tailor/ops.h and of DESIGN "Problem": ranks, dtypes, extents, overflow of byte ranges, alignment
 // of bases to their element, strides, internal overlap of what is written, overlap between operands (pages may not
 // overlap what they are read into, and so on). Errors name operand, value and rule.
+//
+// An operand with an extent of 0 is touched by nothing: its address and strides are not looked at, and its symbols are
+// those of a dense tensor at address 0. k_pages and v_pages may interleave (one [P, 2, …] allocation) as long as no
+// element is shared.
 Expected<Problem> make_problem(const PagedGather& operands);
 Expected<Problem> make_problem(const PagedAppend& operands);
 
-// Pure; no allocation.
+// The same, into storage of the caller, for the launch path; `problem` is meaningful on ok only.
+Status fill_problem(const PagedGather& operands, Problem& problem);
+Status fill_problem(const PagedAppend& operands, Problem& problem);
+
+// The canonical key (runtime/bucket/key_space.h) of a problem. Pure; no allocation. Of an empty problem, which is never
+// launched, the key has no meaning.
 Key make_key(const Problem& problem, Arch arch, Emitter emitter, Lowering lowering);
 
 }  // namespace tailor

@@ -101,7 +101,7 @@ struct Instruction {
   // First and second state space in the order written (cp.async.bulk: destination, source).
   Space space = Space::kGeneric;
   Space second_space = Space::kGeneric;
-  uint8_t vector_width = 1;  // 1, 2, 4, 8
+  uint8_t vector_width = 1;  // 1, 2, 4
   // Copies of the members of `modifiers` in these groups; kNone when absent.
   Modifier compare = Modifier::kNone;    // setp, set, vset
   Modifier operation = Modifier::kNone;  // atom/red/redux op, setp's bool op, vote/shfl/prmt mode, testp class
@@ -284,7 +284,10 @@ struct Module {
   uint32_t address_size = 64;
   std::vector<Variable> variables;  // .global, .const, .shared (extern or not) at module scope
   std::vector<Function> functions;  // declarations and definitions, in order of first appearance
-  std::vector<SourceFile> files;    // .file
+  // Variables (kModuleVariable) and functions (kFunction) in the order of their declarations. A function declared before
+  // it is defined stands here twice; the last mention is the definition.
+  std::vector<SymbolRef> order;
+  std::vector<SourceFile> files;     // .file
   std::vector<std::string> aliases;  // `.alias a, b;` as "a=b"
 
   const Function* find_function(std::string_view name) const;

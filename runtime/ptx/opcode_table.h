@@ -15,7 +15,7 @@
 // words: groups in the order in which they are printed, which is the ISA's. A group is alternatives joined by `,`; one
 //   word of it may be given, or must when it begins with `!`. `@name` stands for a list in TAILOR_PTX_WORD_LISTS.
 //   Matching is a set match, not a sequence, except that types and state spaces keep their order among themselves.
-//   A shape `mXnYkZ` is the group `@shape`.
+//   A shape `mXnYkZ` is the group `@shape`. `row#2` is the word `row` given a second time (the layout of B).
 //
 // Scope: PTX ISA 9.0 as legal for sm_80 … sm_90a. Not here: textures and surfaces, sm_100 instructions (tcgen05, st.bulk,
 // clusterlaunchcontrol, …), and pre-sm_70 forms without .sync.
@@ -37,7 +37,7 @@
   X("sync", "relaxed,acquire,release,acq_rel")                                                                         \
   X("compare", "eq,ne,lt,le,gt,ge,lo,ls,hi,hs,equ,neu,ltu,leu,gtu,geu,num,nan")                                        \
   X("bool", "and,or,xor")                                                                                              \
-  X("vec", "v2,v4,v8")                                                                                                 \
+  X("vec", "v2,v4")                                                                                                    \
   X("space", "global,shared,shared::cta,shared::cluster,local,const,param,param::entry,param::func")                   \
   X("atomspace", "global,shared,shared::cta,shared::cluster")                                                          \
   X("shared", "shared,shared::cta,shared::cluster")                                                                    \
@@ -107,7 +107,7 @@
   X(kPrmt, "prmt", "dsss", "!b32 f4e,b4e,rc8,ecl,ecr,rc16")                                                            \
   /* Moves and conversions: 9.7.9 */                                                                                   \
   X(kMov, "mov", "ds", "!pred,@b,b128,@int,f16,f16x2,bf16,bf16x2,f32,f64")                                             \
-  X(kCvt, "cvt", "ds?ss", "rn,rz,rm,rp,rni,rzi,rmi,rpi,rna ftz sat,satfinite relu !@cvt !@cvt")                        \
+  X(kCvt, "cvt", "ds?s", "rn,rz,rm,rp,rni,rzi,rmi,rpi,rna ftz sat,satfinite relu !@cvt !@cvt")                        \
   X(kCvtPack, "cvt.pack", "dss?s", "!sat !u16,s16,u8,s8,u4,s4,u2,s2 !s32 b32")                                         \
   X(kCvta, "cvta", "ds", "to !@space !u32,u64")                                                                        \
   X(kIsspacep, "isspacep", "ds", "!@space")                                                                            \
@@ -129,7 +129,7 @@
   X(kAtom, "atom", "das?ss", "@sync @scope @atomspace !@atomop noftz L2::cache_hint @vec !@atom")                      \
   X(kRed, "red", "as?s", "relaxed,release @scope @atomspace !@redop noftz L2::cache_hint @vec !@atom")                 \
   X(kRedAsync, "red.async", "asa", "relaxed,release @scope shared::cluster,global mbarrier::complete_tx::bytes !@redop !u32,s32,u64,s64,b32,b64") \
-  X(kMultimemLdReduce, "multimem.ld_reduce", "da", "weak,relaxed,acquire @scope global !add,min,max,and,or,xor acc::f32,acc::f16 @vec !@atom,e4m3,e5m2") \
+  X(kMultimemLdReduce, "multimem.ld_reduce", "da", "weak,relaxed,acquire @scope global !add,min,max,and,or,xor acc::f32 @vec !@atom") \
   X(kMultimemSt, "multimem.st", "as", "weak,relaxed,release @scope global @vec !@atom")                                \
   X(kMultimemRed, "multimem.red", "as", "relaxed,release @scope global !add,min,max,and,or,xor @vec !@atom")           \
   X(kAlloca, "alloca", "ds?s", "!u32,u64")                                                                             \
@@ -199,12 +199,12 @@
   X(kLdmatrix, "ldmatrix", "da", "!sync !aligned !@shape !x1,x2,x4 trans shared,shared::cta !b16")                     \
   X(kStmatrix, "stmatrix", "as", "!sync !aligned !@shape !x1,x2,x4 trans shared,shared::cta !b16")                     \
   X(kMovmatrix, "movmatrix", "ds", "!sync !aligned !@shape !trans !b16")                                               \
-  X(kMma, "mma", "dsss", "!sync !aligned !@shape !row,col !row,col satfinite rn,rz,rm,rp !@mma !@mma !@mma !@mma and,xor popc") \
-  X(kMmaSp, "mma.sp", "dsssss", "!sync !aligned !@shape !row,col !row,col satfinite !@mma !@mma !@mma !@mma")          \
-  X(kMmaSpOrdered, "mma.sp::ordered_metadata", "dsssss", "!sync !aligned !@shape !row,col !row,col satfinite !@mma !@mma !@mma !@mma") \
+  X(kMma, "mma", "dsss", "!sync !aligned !@shape !row,col !row#2,col#2 satfinite rn,rz,rm,rp !@mma !@mma !@mma !@mma and,xor popc") \
+  X(kMmaSp, "mma.sp", "dsssss", "!sync !aligned !@shape !row,col !row#2,col#2 satfinite !@mma !@mma !@mma !@mma")          \
+  X(kMmaSpOrdered, "mma.sp::ordered_metadata", "dsssss", "!sync !aligned !@shape !row,col !row#2,col#2 satfinite !@mma !@mma !@mma !@mma") \
   X(kWmmaLoad, "wmma.load", "da?s", "!a,b,c !sync !aligned !row,col !@shape global,shared,shared::cta !@mma")          \
   X(kWmmaStore, "wmma.store", "as?s", "!d !sync !aligned !row,col !@shape global,shared,shared::cta !@mma")            \
-  X(kWmmaMma, "wmma.mma", "dsss", "and,xor popc !sync !aligned !row,col !row,col !@shape rn,rz,rm,rp !@mma @mma @mma @mma satfinite") \
+  X(kWmmaMma, "wmma.mma", "dsss", "and,xor popc !sync !aligned !row,col !row#2,col#2 !@shape rn,rz,rm,rp !@mma @mma @mma @mma satfinite") \
   X(kWgmmaMmaAsync, "wgmma.mma_async", "xsss?ssss", "!sync !aligned !@shape satfinite !@mma !@mma !@mma and popc")     \
   X(kWgmmaMmaAsyncSp, "wgmma.mma_async.sp", "xsssss?ssss", "!sync !aligned !@shape satfinite !@mma !@mma !@mma")       \
   X(kWgmmaFence, "wgmma.fence", "", "!sync !aligned")                                                                  \
@@ -243,4 +243,5 @@
   X("bar.cta.red", "bar.red")              \
   X("barrier.cta.sync", "barrier.sync")    \
   X("barrier.cta.arrive", "barrier.arrive") \
-  X("barrier.cta.red", "barrier.red")
+  X("barrier.cta.red", "barrier.red")    \
+  X("membar.proxy", "fence.proxy")

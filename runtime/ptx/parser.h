@@ -17,9 +17,10 @@ namespace tailor::ptx {
 struct ParseLimits {
   uint64_t text_bytes = uint64_t{1} << 30;
   uint32_t registers_per_function = 1u << 20;
+  uint64_t registers_per_module = uint64_t{1} << 24;
   uint32_t nesting = 64;                             // of { } scopes and of initialiser braces
   uint64_t variable_bytes = uint64_t{1} << 40;       // of one variable
-  uint64_t initialiser_bytes = uint64_t{1} << 28;    // of one initialiser
+  uint64_t initialiser_bytes = uint64_t{1} << 28;    // of all initialisers
 };
 
 Expected<Module> parse(std::string_view text, const ParseLimits& limits = {});

@@ -208,6 +208,8 @@ enum class CacheHint : uint8_t {
   X(kX4, "x4", kOther)                                                 \
   X(kRow, "row", kOther)                                               \
   X(kCol, "col", kOther)                                               \
+  X(kRowB, "row", kOther)                                              \
+  X(kColB, "col", kOther)                                              \
   X(kParity, "parity", kOther)                                         \
   X(kNoInc, "noinc", kOther)                                           \
   X(kNoComplete, "noComplete", kOther)                                 \
@@ -244,7 +246,6 @@ enum class CacheHint : uint8_t {
   X(kSwizzleMode, "swizzle_mode", kOther)                              \
   X(kFillMode, "fill_mode", kOther)                                    \
   X(kAccF32, "acc::f32", kOther)                                       \
-  X(kAccF16, "acc::f16", kOther)                                       \
   X(kMask, "mask", kOther)                                             \
   X(kShr7, "shr7", kOther)                                             \
   X(kShr15, "shr15", kOther)                                           \

@@ -1,0 +1,478 @@
+#include "codegen/emit/llvm_ir.h"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <llvm/IR/DIBuilder.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InlineAsm.h>
+#include <llvm/IR/IntrinsicsNVPTX.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/raw_ostream.h>
+
+namespace tailor::codegen::emit {
+namespace {
+
+using kernel::Compare;
+using kernel::Instruction;
+using kernel::Op;
+using kernel::Program;
+using kernel::Region;
+using kernel::Special;
+using kernel::Type;
+using kernel::ValueId;
+
+constexpr unsigned kGlobal = 1;  // NVPTX's address space of global memory
+
+// How a guarded access of a type is spelled in PTX: vector suffix and element, elements, register constraint.
+struct AccessForm {
+  const char* suffix;
+  int elements;
+  const char* constraint;  // NVPTX inline assembly: r = b32, l = b64, h = b16
+};
+AccessForm access_form(Type type) {
+  switch (kernel::bytes_of(type)) {
+    case 1:
+      return {"u8", 1, "h"};  // ld.u8 widens into a 16-bit register
+    case 2:
+      return {"u16", 1, "h"};
+    case 4:
+      return {"u32", 1, "r"};
+    case 8:
+      return {"u64", 1, "l"};
+    default:
+      return {"v4.u32", 4, "r"};
+  }
+}
+
+class ModuleBuilder {
+ public:
+  ModuleBuilder(const Program& program, llvm::LLVMContext& context)
+      : program_(program),
+        context_(context),
+        module_(std::make_unique<llvm::Module>(program.entry, context)),
+        b_(context),
+        values_(program.values.size(), nullptr) {}
+
+  Expected<std::unique_ptr<llvm::Module>> run(const llvm::TargetMachine& machine) {
+    module_->setTargetTriple(machine.getTargetTriple().str());
+    module_->setDataLayout(machine.createDataLayout());
+    declare();
+    region(program_.body);
+    b_.CreateRetVoid();
+
+    std::string message;
+    llvm::raw_string_ostream stream(message);
+    if (llvm::verifyModule(*module_, &stream))
+      return internal_error(fmt::format("kernel @{}: LLVM refuses the module: {}", program_.entry, message));
+    return std::move(module_);
+  }
+
+ private:
+  llvm::Type* type(Type t) {
+    switch (t) {
+      case Type::kPred:
+        return b_.getInt1Ty();
+      case Type::kI32:
+      case Type::kB32:
+        return b_.getInt32Ty();
+      case Type::kI64:
+      case Type::kB64:
+        return b_.getInt64Ty();
+      case Type::kPtr:
+        return b_.getPtrTy(kGlobal);
+      case Type::kB8:
+        return b_.getInt8Ty();
+      case Type::kB16:
+        return b_.getInt16Ty();
+      case Type::kB128:
+        break;
+    }
+    return llvm::FixedVectorType::get(b_.getInt32Ty(), 4);
+  }
+  llvm::Type* type_of(ValueId v) { return type(program_.type_of(v)); }
+  llvm::Value* at(ValueId v) const { return values_[v]; }
+
+  // The kernel, its annotations, and a compile unit that yields .loc and .file lines and no debug sections.
+  void declare() {
+    std::vector<llvm::Type*> parameters;
+    for (const kernel::Parameter& parameter : program_.parameters) parameters.push_back(type_of(parameter.value));
+    function_ = llvm::Function::Create(llvm::FunctionType::get(b_.getVoidTy(), parameters, false),
+                                       llvm::GlobalValue::ExternalLinkage, program_.entry, *module_);
+    for (size_t k = 0; k < program_.parameters.size(); ++k) {
+      const kernel::Parameter& parameter = program_.parameters[k];
+      llvm::Argument* argument = function_->getArg(static_cast<unsigned>(k));
+      argument->setName(program_.values[parameter.value].name);
+      if (parameter.read_only) argument->addAttr(llvm::Attribute::ReadOnly);
+      values_[parameter.value] = argument;
+    }
+    function_->addFnAttr(llvm::Attribute::NoUnwind);
+    // Keeps the load-store vectorizer away: an access of the program is an access of the PTX.
+    function_->addFnAttr(llvm::Attribute::NoImplicitFloat);
+
+    llvm::NamedMDNode* annotations = module_->getOrInsertNamedMetadata("nvvm.annotations");
+    auto annotate = [&](const char* key, uint32_t value) {
+      llvm::Metadata* node[] = {llvm::ValueAsMetadata::get(function_), llvm::MDString::get(context_, key),
+                                llvm::ConstantAsMetadata::get(b_.getInt32(value))};
+      annotations->addOperand(llvm::MDNode::get(context_, node));
+    };
+    annotate("kernel", 1);
+    annotate("reqntidx", program_.block_threads);
+    annotate("reqntidy", 1);
+    annotate("reqntidz", 1);
+
+    module_->addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
+    llvm::DIBuilder debug(*module_);
+    llvm::DIFile* file = debug.createFile("access", "");
+    debug.createCompileUnit(llvm::dwarf::DW_LANG_C, file, "tailor", true, "", 0, "",
+                            llvm::DICompileUnit::DebugDirectivesOnly);
+    scope_ = debug.createFunction(file, program_.entry, "", file, 0,
+                                  debug.createSubroutineType(debug.getOrCreateTypeArray({})), 0, llvm::DINode::FlagZero,
+                                  llvm::DISubprogram::SPFlagDefinition);
+    function_->setSubprogram(scope_);
+    debug.finalize();
+
+    b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
+  }
+
+  llvm::BasicBlock* block(const char* name) { return llvm::BasicBlock::Create(context_, name, function_); }
+
+  // Everything but the terminator, whose operands the owner of the region reads.
+  void region(const Region& r) {
+    for (const Instruction& i : r.body) {
+      if (i.op != Op::kYield && i.op != Op::kCondition) instruction(i);
+    }
+  }
+
+  void instruction(const Instruction& i) {
+    llvm::Value* result = nullptr;
+    switch (i.op) {
+      case Op::kFor:
+        return for_loop(i);
+      case Op::kWhile:
+        return while_loop(i);
+      case Op::kIf:
+        return if_else(i);
+      case Op::kLoad:
+      case Op::kStore:
+      case Op::kAtomicMaxU64:
+        b_.SetCurrentDebugLocation(llvm::DILocation::get(context_, i.access, 0, scope_));
+        result = memory(i);
+        b_.SetCurrentDebugLocation(llvm::DebugLoc());
+        break;
+      default:
+        result = arithmetic(i);
+    }
+    if (i.results.empty()) return;
+    values_[i.results[0]] = result;
+    if (!llvm::isa<llvm::Constant>(result)) result->setName(program_.values[i.results[0]].name);
+  }
+
+  llvm::Value* arithmetic(const Instruction& i) {
+    auto a = [&](size_t k) { return at(i.operands[k]); };
+    switch (i.op) {
+      case Op::kConstant:
+        return constant(i);
+      case Op::kSpecial:
+        return b_.CreateIntrinsic(special(i.special), {}, {});
+      case Op::kAdd:
+        return b_.CreateAdd(a(0), a(1));
+      case Op::kSub:
+        return b_.CreateSub(a(0), a(1));
+      case Op::kMul:
+        return b_.CreateMul(a(0), a(1));
+      case Op::kMulHighU:
+        return b_.CreateIntrinsic(
+            a(0)->getType()->isIntegerTy(32) ? llvm::Intrinsic::nvvm_mulhi_ui : llvm::Intrinsic::nvvm_mulhi_ull, {},
+            {a(0), a(1)});
+      case Op::kMinS:
+        return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a(0), a(1));
+      case Op::kMaxS:
+        return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a(0), a(1));
+      case Op::kMinU:
+        return b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, a(0), a(1));
+      case Op::kMaxU:
+        return b_.CreateBinaryIntrinsic(llvm::Intrinsic::umax, a(0), a(1));
+      case Op::kAnd:
+        return b_.CreateAnd(a(0), a(1));
+      case Op::kOr:
+        return b_.CreateOr(a(0), a(1));
+      case Op::kXor:
+        return b_.CreateXor(a(0), a(1));
+      case Op::kNot:
+        return b_.CreateNot(a(0));
+      case Op::kShl:
+        return b_.CreateShl(a(0), a(1));
+      case Op::kShrU:
+        return b_.CreateLShr(a(0), a(1));
+      case Op::kShrS:
+        return b_.CreateAShr(a(0), a(1));
+      case Op::kCompare:
+        return b_.CreateICmp(predicate(i.compare), a(0), a(1));
+      case Op::kSelect:
+        return b_.CreateSelect(a(0), a(1), a(2));
+      case Op::kSignExtend:
+        return b_.CreateSExt(a(0), b_.getInt64Ty());
+      case Op::kZeroExtend:
+        return b_.CreateZExt(a(0), b_.getInt64Ty());
+      case Op::kTruncate:
+        return b_.CreateTrunc(a(0), b_.getInt32Ty());
+      case Op::kPtrAdd:
+        return b_.CreateGEP(b_.getInt8Ty(), a(0), b_.CreateZExt(a(1), b_.getInt64Ty()));
+      default:
+        return nullptr;  // control flow and memory do not come here
+    }
+  }
+
+  llvm::Constant* constant(const Instruction& i) {
+    Type t = program_.type_of(i.results[0]);
+    uint64_t bits = static_cast<uint64_t>(i.immediate);
+    if (t == Type::kB128) {
+      return llvm::ConstantVector::get({b_.getInt32(static_cast<uint32_t>(bits)),
+                                        b_.getInt32(static_cast<uint32_t>(bits >> 32)), b_.getInt32(0),
+                                        b_.getInt32(0)});
+    }
+    return llvm::ConstantInt::get(type(t), bits);
+  }
+
+  static llvm::Intrinsic::ID special(Special which) {
+    switch (which) {
+      case Special::kTidX:
+        return llvm::Intrinsic::nvvm_read_ptx_sreg_tid_x;
+      case Special::kCtaidX:
+        return llvm::Intrinsic::nvvm_read_ptx_sreg_ctaid_x;
+      case Special::kNctaidX:
+        return llvm::Intrinsic::nvvm_read_ptx_sreg_nctaid_x;
+      case Special::kNtidX:
+        return llvm::Intrinsic::nvvm_read_ptx_sreg_ntid_x;
+      case Special::kLaneId:
+        break;
+    }
+    return llvm::Intrinsic::nvvm_read_ptx_sreg_laneid;
+  }
+
+  static llvm::CmpInst::Predicate predicate(Compare relation) {
+    switch (relation) {
+      case Compare::kEq:
+        return llvm::CmpInst::ICMP_EQ;
+      case Compare::kNe:
+        return llvm::CmpInst::ICMP_NE;
+      case Compare::kSlt:
+        return llvm::CmpInst::ICMP_SLT;
+      case Compare::kSle:
+        return llvm::CmpInst::ICMP_SLE;
+      case Compare::kSgt:
+        return llvm::CmpInst::ICMP_SGT;
+      case Compare::kSge:
+        return llvm::CmpInst::ICMP_SGE;
+      case Compare::kUlt:
+        return llvm::CmpInst::ICMP_ULT;
+      case Compare::kUle:
+        return llvm::CmpInst::ICMP_ULE;
+      case Compare::kUgt:
+        return llvm::CmpInst::ICMP_UGT;
+      case Compare::kUge:
+        break;
+    }
+    return llvm::CmpInst::ICMP_UGE;
+  }
+
+  // ---- memory
+
+  llvm::Value* memory(const Instruction& i) {
+    llvm::Value* pointer = at(i.operands[0]);
+    llvm::Align align(i.align);
+    if (i.op == Op::kAtomicMaxU64) {
+      return b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, pointer, at(i.operands[1]), align,
+                                llvm::AtomicOrdering::Monotonic);
+    }
+    if (i.guarded) return i.op == Op::kLoad ? guarded_load(i) : guarded_store(i);
+    if (i.op == Op::kStore) return b_.CreateAlignedStore(at(i.operands[1]), pointer, align);
+    llvm::LoadInst* load = b_.CreateAlignedLoad(type(i.memory_type), pointer, align);
+    // An invariant load from global memory selects ld.global.nc.
+    if (i.read_only) load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
+    return load;
+  }
+
+  // mov zero; @p ld: outputs are early-clobber, for they are written before the address is read.
+  llvm::Value* guarded_load(const Instruction& i) {
+    AccessForm form = access_form(i.memory_type);
+    std::string text, list, constraints;
+    const char* bits = form.constraint[0] == 'h' ? "b16" : form.constraint[0] == 'l' ? "b64" : "b32";
+    for (int k = 0; k < form.elements; ++k) {
+      text += fmt::format("mov.{} ${}, 0;\n\t", bits, k);
+      list += fmt::format("{}${}", k ? ", " : "", k);
+      constraints += fmt::format("=&{},", form.constraint);
+    }
+    if (form.elements > 1) list = fmt::format("{{{}}}", list);
+    text += fmt::format("@${} ld.global{}.{} {}, [${}];", form.elements + 1, i.read_only ? ".nc" : "", form.suffix,
+                        list, form.elements);
+    constraints += "l,b";
+
+    llvm::Type* element = form.constraint[0] == 'h'   ? b_.getInt16Ty()
+                          : form.constraint[0] == 'l' ? b_.getInt64Ty()
+                                                      : static_cast<llvm::Type*>(b_.getInt32Ty());
+    llvm::Type* result = element;
+    if (form.elements > 1) result = llvm::StructType::get(context_, {element, element, element, element});
+    llvm::Value* call = inline_asm(result, text, constraints, {at(i.operands[0]), at(i.operands[1])});
+    if (form.elements > 1) {
+      llvm::Value* vector = llvm::PoisonValue::get(type(Type::kB128));
+      for (unsigned k = 0; k < 4; ++k) vector = b_.CreateInsertElement(vector, b_.CreateExtractValue(call, k), k);
+      return vector;
+    }
+    if (i.memory_type == Type::kPtr) return b_.CreateIntToPtr(call, type(Type::kPtr));
+    return b_.CreateTrunc(call, type(i.memory_type));
+  }
+
+  llvm::Value* guarded_store(const Instruction& i) {
+    AccessForm form = access_form(i.memory_type);
+    std::string list, constraints = "l,b";
+    std::vector<llvm::Value*> operands{at(i.operands[0]), at(i.operands[2])};
+    for (int k = 0; k < form.elements; ++k) {
+      list += fmt::format("{}${}", k ? ", " : "", 2 + k);
+      constraints += fmt::format(",{}", form.constraint);
+    }
+    llvm::Value* value = at(i.operands[1]);
+    if (form.elements > 1) {
+      list = fmt::format("{{{}}}", list);
+      for (uint64_t k = 0; k < 4; ++k) operands.push_back(b_.CreateExtractElement(value, k));
+    } else if (i.memory_type == Type::kB8) {
+      operands.push_back(b_.CreateZExt(value, b_.getInt16Ty()));
+    } else if (i.memory_type == Type::kPtr) {
+      operands.push_back(b_.CreatePtrToInt(value, b_.getInt64Ty()));
+    } else {
+      operands.push_back(value);
+    }
+    return inline_asm(b_.getVoidTy(), fmt::format("@$1 st.global.{} [$0], {};", form.suffix, list), constraints,
+                      operands);
+  }
+
+  llvm::Value* inline_asm(llvm::Type* result, const std::string& text, const std::string& constraints,
+                          const std::vector<llvm::Value*>& operands) {
+    std::vector<llvm::Type*> types;
+    for (llvm::Value* operand : operands) types.push_back(operand->getType());
+    llvm::FunctionType* signature = llvm::FunctionType::get(result, types, false);
+    return b_.CreateCall(signature, llvm::InlineAsm::get(signature, text, constraints, /*hasSideEffects=*/true),
+                         operands);
+  }
+
+  // ---- control flow
+
+  // Tested before the first iteration and at the end of each: one branch per iteration.
+  void for_loop(const Instruction& i) {
+    llvm::Value* lo = at(i.operands[0]);
+    llvm::Value* hi = at(i.operands[1]);
+    llvm::Value* step = at(i.operands[2]);
+    const std::vector<ValueId>& arguments = i.regions[0].arguments;
+    llvm::BasicBlock* before = b_.GetInsertBlock();
+    llvm::BasicBlock* body = block("for");
+    llvm::BasicBlock* after = block("for.end");
+    b_.CreateCondBr(b_.CreateICmpSLT(lo, hi), body, after);
+
+    b_.SetInsertPoint(body);
+    llvm::PHINode* iv = b_.CreatePHI(lo->getType(), 2, program_.values[arguments[0]].name);
+    iv->addIncoming(lo, before);
+    values_[arguments[0]] = iv;
+    std::vector<llvm::PHINode*> carried;
+    for (size_t k = 1; k < arguments.size(); ++k) {
+      carried.push_back(b_.CreatePHI(type_of(arguments[k]), 2, program_.values[arguments[k]].name));
+      carried.back()->addIncoming(at(i.operands[2 + k]), before);
+      values_[arguments[k]] = carried.back();
+    }
+    region(i.regions[0]);
+    const std::vector<ValueId>& yielded = i.regions[0].body.back().operands;
+    llvm::BasicBlock* latch = b_.GetInsertBlock();
+    llvm::Value* next = b_.CreateAdd(iv, step);
+    iv->addIncoming(next, latch);
+    for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(at(yielded[k]), latch);
+    b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, after);
+    after->moveAfter(latch);
+
+    b_.SetInsertPoint(after);
+    for (size_t k = 0; k < carried.size(); ++k) {
+      llvm::PHINode* result = b_.CreatePHI(carried[k]->getType(), 2, program_.values[i.results[k]].name);
+      result->addIncoming(at(i.operands[3 + k]), before);
+      result->addIncoming(at(yielded[k]), latch);
+      values_[i.results[k]] = result;
+    }
+  }
+
+  void while_loop(const Instruction& i) {
+    const Region& test = i.regions[0];
+    const Region& inside = i.regions[1];
+    llvm::BasicBlock* before = b_.GetInsertBlock();
+    llvm::BasicBlock* header = block("while");
+    llvm::BasicBlock* body = block("do");
+    llvm::BasicBlock* after = block("while.end");
+    b_.CreateBr(header);
+
+    b_.SetInsertPoint(header);
+    std::vector<llvm::PHINode*> carried;
+    for (size_t k = 0; k < test.arguments.size(); ++k) {
+      carried.push_back(b_.CreatePHI(type_of(test.arguments[k]), 2, program_.values[test.arguments[k]].name));
+      carried.back()->addIncoming(at(i.operands[k]), before);
+      values_[test.arguments[k]] = carried.back();
+    }
+    region(test);
+    const std::vector<ValueId>& passed = test.body.back().operands;
+    b_.CreateCondBr(at(passed[0]), body, after);
+    body->moveAfter(b_.GetInsertBlock());
+    for (size_t k = 0; k < i.results.size(); ++k) {
+      values_[inside.arguments[k]] = at(passed[1 + k]);
+      values_[i.results[k]] = at(passed[1 + k]);
+    }
+
+    b_.SetInsertPoint(body);
+    region(inside);
+    const std::vector<ValueId>& yielded = inside.body.back().operands;
+    for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(at(yielded[k]), b_.GetInsertBlock());
+    b_.CreateBr(header);
+    after->moveAfter(b_.GetInsertBlock());
+    b_.SetInsertPoint(after);
+  }
+
+  void if_else(const Instruction& i) {
+    llvm::BasicBlock* before = b_.GetInsertBlock();
+    llvm::BasicBlock* then = block("then");
+    llvm::BasicBlock* otherwise = i.regions.size() > 1 ? block("else") : nullptr;
+    llvm::BasicBlock* after = block("end");
+    b_.CreateCondBr(at(i.operands[0]), then, otherwise ? otherwise : after);
+    then->moveAfter(before);
+
+    llvm::BasicBlock* ends[2] = {};
+    for (size_t side = 0; side < i.regions.size(); ++side) {
+      llvm::BasicBlock* start = side == 0 ? then : otherwise;
+      if (side == 1) start->moveAfter(b_.GetInsertBlock());
+      b_.SetInsertPoint(start);
+      region(i.regions[side]);
+      ends[side] = b_.GetInsertBlock();
+      b_.CreateBr(after);
+    }
+    after->moveAfter(b_.GetInsertBlock());
+    b_.SetInsertPoint(after);
+    for (size_t k = 0; k < i.results.size(); ++k) {
+      llvm::PHINode* result = b_.CreatePHI(type_of(i.results[k]), 2, program_.values[i.results[k]].name);
+      for (size_t side = 0; side < 2; ++side)
+        result->addIncoming(at(i.regions[side].body.back().operands[k]), ends[side]);
+      values_[i.results[k]] = result;
+    }
+  }
+
+  const Program& program_;
+  llvm::LLVMContext& context_;
+  std::unique_ptr<llvm::Module> module_;
+  llvm::IRBuilder<> b_;
+  llvm::Function* function_ = nullptr;
+  llvm::DISubprogram* scope_ = nullptr;
+  std::vector<llvm::Value*> values_;  // by ValueId
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<llvm::Module>> build_module(const Program& program, llvm::LLVMContext& context,
+                                                     const llvm::TargetMachine& machine) {
+  return ModuleBuilder(program, context).run(machine);
+}
+
+}  // namespace tailor::codegen::emit

@@ -1,0 +1,315 @@
+#include <set>
+
+#include <fmt/format.h>
+
+#include "codegen/tile/known.h"
+#include "codegen/tile/tile.h"
+
+namespace tailor::codegen::tile {
+namespace {
+
+bool is_pow2(int64_t x) { return x > 0 && (x & (x - 1)) == 0; }
+bool in_limit(int64_t x) { return -kConstantLimit < x && x < kConstantLimit; }
+
+class Verifier {
+ public:
+  explicit Verifier(const Program& program) : program_(program), visible_(program.value_count(), false) {}
+
+  Status run() {
+    if (program_.entry().empty()) return invalid_argument("tile program has no entry name");
+    std::set<std::string> names;
+    for (const View& view : program_.views()) {
+      if (!names.insert(view.name).second) return invalid_argument(fmt::format("view @{} is declared twice", view.name));
+      TAILOR_RETURN_IF_ERROR(check_view(view));
+    }
+    for (ValueId v = 0; v < program_.value_count(); ++v) {
+      if (!names.insert("%" + program_.name_of(v)).second) {
+        return invalid_argument(fmt::format("value %{} has the name of another", program_.name_of(v)));
+      }
+    }
+    for (const Node& node : program_.body()) {
+      if (node.op != Op::kEach && node.op != Op::kRows) return broken(node, "stands outside of a loop");
+      TAILOR_RETURN_IF_ERROR(check_loop(node));
+    }
+    return {};
+  }
+
+ private:
+  Status broken(const Node& node, const std::string& rule) const {
+    return invalid_argument(fmt::format("tile program: \"{}\" {}", print_node(program_, node), rule));
+  }
+
+  Status check_extent(const Extent& extent, const std::string& what) const {
+    if (extent.exact ? *extent.exact < 0 || *extent.exact > kScalarMax : extent.symbol.empty() || !in_limit(extent.offset)) {
+      return invalid_argument(fmt::format("{} is \"{}\"; it must be a symbol or in [0, 2^31)", what, to_string(extent)));
+    }
+    return {};
+  }
+
+  Status check_view(const View& view) const {
+    const auto bad = [&](std::string_view rule) {
+      return invalid_argument(fmt::format("view @{}: {}", view.name, rule));
+    };
+    if (!is_pow2(view.element_bytes) || view.element_bytes > 8) return bad("elements have 1, 2, 4 or 8 bytes");
+    if (!is_pow2(view.base_align) || view.base_align < view.element_bytes) {
+      return bad("the base alignment is a power of two, at least the element");
+    }
+    if (view.dims.empty()) return bad("it needs a dimension");
+    for (const Dimension& d : view.dims) {
+      TAILOR_RETURN_IF_ERROR(check_extent(d.extent, "an extent of view @" + view.name));
+      const Stride& s = d.stride;
+      if (s.exact) {
+        if (*s.exact < 0 || !in_limit(*s.exact) || *s.exact % view.element_bytes != 0) {
+          return bad("an exact stride is a non-negative multiple of the element");
+        }
+      } else if (s.symbol.empty() || s.factor < 1 || !in_limit(s.factor) || s.divisor < 1 || !in_limit(s.divisor)) {
+        return bad("a stride has a symbol, a factor and a divisor of at least 1");
+      } else if (s.factor % view.element_bytes != 0 && s.divisor % view.element_bytes != 0) {
+        return bad("a stride is known to be a multiple of the element");
+      }
+    }
+    return {};
+  }
+
+  Status check_loop(const Node& node) {
+    TAILOR_RETURN_IF_ERROR(check_shape(node));
+    TAILOR_RETURN_IF_ERROR(check_extent(node.extent, "the extent of a loop"));
+    if (node.op == Op::kEach && program_.status().empty()) return broken(node, "needs a status word to report to");
+    const size_t mark = known_.mark();
+    std::vector<ValueId> defined;
+    TAILOR_RETURN_IF_ERROR(define(node, defined));
+    known_.learn_index(node.results[0], node.extent);
+    for (size_t i = 0; i < node.body.size(); ++i) {
+      const Node& inner = node.body[i];
+      if (inner.op == Op::kEach || inner.op == Op::kRows) return broken(inner, "is a loop within a loop");
+      TAILOR_RETURN_IF_ERROR(check_shape(inner));
+      TAILOR_RETURN_IF_ERROR(check_uses(inner));
+      TAILOR_RETURN_IF_ERROR(check_rules(node, inner));
+      TAILOR_RETURN_IF_ERROR(check_order(node, i));
+      TAILOR_RETURN_IF_ERROR(define(inner, defined));
+      known_.learn(program_, inner);
+    }
+    for (ValueId v : defined) visible_[v] = false;
+    known_.forget(mark);
+    return {};
+  }
+
+  // Counts and ids, so that everything after may index freely.
+  Status check_shape(const Node& node) const {
+    const bool loop = node.op == Op::kEach || node.op == Op::kRows;
+    if (node.results.size() != static_cast<size_t>(loop ? 1 : result_count(node.op))) {
+      return broken(node, "has the wrong number of results");
+    }
+    for (ValueId v : node.results) {
+      if (v >= program_.value_count()) return broken(node, "defines a value that does not exist");
+    }
+    const auto is_view = [&](ViewId v) { return v < program_.views().size(); };
+    size_t operands = 0;
+    switch (node.op) {
+      case Op::kSub:
+        operands = 2;
+        break;
+      case Op::kSearch:
+      case Op::kAdd:
+      case Op::kResolve:
+        operands = 1;
+        break;
+      case Op::kJoin:
+        if (node.operands.size() < 2) return broken(node, "joins fewer than two tokens");
+        operands = node.operands.size();
+        break;
+      default:
+        break;
+    }
+    if (node.operands.size() != operands) return broken(node, fmt::format("must have {} operands", operands));
+    if (is_memory(node.op) && !is_view(node.view)) return broken(node, "names no view");
+    if (node.op == Op::kCopy && !is_view(node.source)) return broken(node, "names no source view");
+    if (!is_memory(node.op) && node.after != kNone) return broken(node, "takes a token but is no memory operation");
+    if (node.op == Op::kCheck) {
+      if (node.chain.size() < 2 || node.relations.size() + 1 != node.chain.size()) {
+        return broken(node, "compares fewer than two terms");
+      }
+      if ((node.fault == DeviceFault::kNone) != (node.fault_index == kNone)) {
+        return broken(node, "needs an index with a fault, and only then");
+      }
+    }
+    return {};
+  }
+
+  Status check_use(const Node& node, ValueId v, Type type) const {
+    if (v >= program_.value_count() || !visible_[v]) return broken(node, "uses a value that is not defined before it here");
+    if (program_.type_of(v) != type) {
+      return broken(node, fmt::format("needs %{} to be a {}", program_.name_of(v), type == Type::kToken ? "token" : "scalar"));
+    }
+    return {};
+  }
+
+  Status check_uses(const Node& node) const {
+    const Type type = node.op == Op::kJoin ? Type::kToken : Type::kScalar;
+    for (ValueId v : node.operands) TAILOR_RETURN_IF_ERROR(check_use(node, v, type));
+    for (ValueId v : node.indices) TAILOR_RETURN_IF_ERROR(check_use(node, v, Type::kScalar));
+    for (ValueId v : node.source_indices) TAILOR_RETURN_IF_ERROR(check_use(node, v, Type::kScalar));
+    if (node.after != kNone) TAILOR_RETURN_IF_ERROR(check_use(node, node.after, Type::kToken));
+    if (node.fault_index != kNone) TAILOR_RETURN_IF_ERROR(check_use(node, node.fault_index, Type::kScalar));
+    for (const Term& t : node.chain) {
+      if (t.value != kNone) {
+        TAILOR_RETURN_IF_ERROR(check_use(node, t.value, Type::kScalar));
+      } else {
+        TAILOR_RETURN_IF_ERROR(check_extent(t.extent, "a term of a check"));
+      }
+    }
+    return {};
+  }
+
+  Status define(const Node& node, std::vector<ValueId>& defined) {
+    const bool makes_token = is_memory(node.op) || node.op == Op::kToken || node.op == Op::kJoin;
+    for (size_t i = 0; i < node.results.size(); ++i) {
+      const ValueId v = node.results[i];
+      if (!ever_.insert(v).second) return broken(node, fmt::format("defines %{} again", program_.name_of(v)));
+      const Type type = makes_token && i + 1 == node.results.size() ? Type::kToken : Type::kScalar;
+      if (program_.type_of(v) != type) return broken(node, fmt::format("gives %{} the wrong type", program_.name_of(v)));
+      visible_[v] = true;
+      defined.push_back(v);
+    }
+    return {};
+  }
+
+  // Every index within its dimension; `trailing` dimensions are moved whole and take no index.
+  Status check_bounds(const Node& node, ViewId view_id, const std::vector<ValueId>& indices, size_t trailing) const {
+    const View& view = program_.views()[view_id];
+    if (indices.size() + trailing != view.dims.size()) {
+      return broken(node, fmt::format("gives @{} {} indices; it has {} dimensions{}", view.name, indices.size(),
+                                      view.dims.size(), trailing ? ", two of them moved whole" : ""));
+    }
+    for (size_t i = 0; i < indices.size(); ++i) {
+      const Term index = term(indices[i]), extent{kNone, view.dims[i].extent};
+      if (!known_.shows(constant(0), Relation::kLessEqual, index)) {
+        return broken(node, fmt::format("indexes @{} with %{}, which is not shown to be >= 0", view.name,
+                                        program_.name_of(indices[i])));
+      }
+      if (!known_.shows(index, Relation::kLess, extent)) {
+        return broken(node, fmt::format("indexes @{} with %{}, which is not shown to be < {}", view.name,
+                                        program_.name_of(indices[i]), to_string(extent.extent)));
+      }
+    }
+    return {};
+  }
+
+  Status check_rules(const Node& loop, const Node& node) const {
+    switch (node.op) {
+      case Op::kToken:
+      case Op::kJoin:
+        return {};
+      case Op::kLoad:
+        if (program_.views()[node.view].element_bytes != 4) return broken(node, "loads a scalar from a view that is not int32");
+        return check_bounds(node, node.view, node.indices, 0);
+      case Op::kSearch: {
+        const View& view = program_.views()[node.view];
+        if (loop.op != Op::kRows || &node != &loop.body.front()) return broken(node, "must be the first node of a rows loop");
+        if (node.operands[0] != loop.results[0]) return broken(node, "must search for the loop's row");
+        if (view.dims.size() != 1 || view.element_bytes != 4) return broken(node, "needs a one-dimensional int32 view");
+        if (view.dims[0].extent.exact || view.dims[0].extent.offset != 1) {
+          return broken(node, "needs a view of symbol + 1 offsets");
+        }
+        return {};
+      }
+      case Op::kAdd: {
+        if (!in_limit(node.immediate)) return broken(node, "adds a constant beyond 2^40");
+        const Term a = term(node.operands[0]);
+        if (!known_.shows_at_most(a, node.immediate, constant(kScalarMax)) ||
+            !known_.shows_at_most(constant(-kScalarMax - 1), -node.immediate, a)) {
+          return broken(node, "may overflow 32 bits");
+        }
+        return {};
+      }
+      case Op::kSub:
+        if (!known_.shows(constant(0), Relation::kLessEqual, term(node.operands[1])) ||
+            !known_.shows(term(node.operands[1]), Relation::kLessEqual, term(node.operands[0]))) {
+          return broken(node, "is not shown to have 0 <= b <= a");
+        }
+        return {};
+      case Op::kResolve:
+        if (node.immediate < 1 || node.immediate > kScalarMax) return broken(node, "divides by a number outside [1, 2^31)");
+        if (!known_.shows(constant(0), Relation::kLessEqual, term(node.operands[0]))) {
+          return broken(node, "divides a scalar that is not shown to be >= 0");
+        }
+        return {};
+      case Op::kCheck:
+        if (node.fault != DeviceFault::kNone && program_.status().empty()) return broken(node, "has no status word to report to");
+        return {};
+      case Op::kCopy:
+        if (loop.op == Op::kEach) return broken(node, "writes in a loop over promises");
+        return check_copy(node);
+      case Op::kEach:
+      case Op::kRows:
+        break;
+    }
+    return broken(node, "is a loop within a loop");
+  }
+
+  Status check_copy(const Node& node) const {
+    const View &target = program_.views()[node.view], &source = program_.views()[node.source];
+    if (target.role != Role::kWrite) return broken(node, "writes a view declared read");
+    if (source.role != Role::kRead) return broken(node, "reads a view declared write");
+    if (target.element_bytes != source.element_bytes) return broken(node, "moves between elements of different size");
+    if (target.dims.size() < 3 || source.dims.size() < 3) return broken(node, "needs views with trailing [H, D]");
+    for (size_t back = 1; back <= 2; ++back) {
+      const Extent &a = target.dims[target.dims.size() - back].extent, &b = source.dims[source.dims.size() - back].extent;
+      if (!a.exact || !b.exact || *a.exact != *b.exact || *a.exact < 1) {
+        return broken(node, "needs the same exact, positive [H, D] on both sides");
+      }
+    }
+    TAILOR_RETURN_IF_ERROR(check_bounds(node, node.view, node.indices, 2));
+    return check_bounds(node, node.source, node.source_indices, 2);
+  }
+
+  // An earlier access of this body to a view that either of the two writes must come before this one in token order.
+  Status check_order(const Node& loop, size_t at) const {
+    const Node& node = loop.body[at];
+    if (!is_memory(node.op)) return {};
+    for (size_t i = 0; i < at; ++i) {
+      const Node& earlier = loop.body[i];
+      if (!is_memory(earlier.op) || !conflicts(earlier, node)) continue;
+      std::set<ValueId> seen;
+      if (!waits_for(loop, node.after, earlier.results.back(), seen)) {
+        return broken(node, fmt::format("and \"{}\" touch the same view, one writes, and no token orders them",
+                                        print_node(program_, earlier)));
+      }
+    }
+    return {};
+  }
+
+  static bool conflicts(const Node& a, const Node& b) {
+    const bool a_writes = a.op == Op::kCopy, b_writes = b.op == Op::kCopy;
+    if (a_writes && (a.view == b.view || a.view == b.source)) return true;
+    return b_writes && (b.view == a.view || b.view == a.source);
+  }
+
+  // Whether `token` is `wanted` or waits for it.
+  static bool waits_for(const Node& loop, ValueId token, ValueId wanted, std::set<ValueId>& seen) {
+    if (token == kNone || !seen.insert(token).second) return false;
+    if (token == wanted) return true;
+    for (const Node& node : loop.body) {
+      if (node.results.empty() || node.results.back() != token) continue;
+      if (node.op == Op::kJoin) {
+        for (ValueId operand : node.operands) {
+          if (waits_for(loop, operand, wanted, seen)) return true;
+        }
+      } else if (is_memory(node.op)) {
+        return waits_for(loop, node.after, wanted, seen);
+      }
+    }
+    return false;
+  }
+
+  const Program& program_;
+  std::vector<bool> visible_;
+  std::set<ValueId> ever_;
+  Known known_;
+};
+
+}  // namespace
+
+Status verify(const Program& program) { return Verifier(program).run(); }
+
+}  // namespace tailor::codegen::tile

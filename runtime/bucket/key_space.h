@@ -1,0 +1,44 @@
+// The key space: every key that a static configuration can give, listed.
+//
+// A key's bucket fields are pruned to what the code can depend on, so that two problems whose code would be the same
+// share one key. With row elements [H, D] of 2^e bytes, the unit of a copy is one run of memory that is contiguous on
+// both sides: H*D elements if both sides are kRow, D if both are at least kHead, one otherwise. An access is never
+// wider than its run and never wider than either side's alignment allows, so
+//
+//   source_align = target_align = max(e, min(source_align, target_align, floor_log2(bytes of a run), 4))
+//
+// and, since the stride of an extent of 1 is never used,
+//
+//   H == 1:  kHead is kRow                  D == 1:  kNone is kHead, and kRow when H == 1 too
+//
+// E.g. op=paged_gather, element 2 bytes, H=8, D=128: both kRow 4 alignments, … 56 keys with both index widths.
+// Thread-safety: pure functions. Errors: kInvalidArgument when the configuration itself is outside its domain.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/bucket/key.h"
+#include "tailor/status.h"
+
+namespace tailor {
+
+inline constexpr int kMaxAlignLog2 = 4;  // 16 bytes, the widest access of one thread
+
+// The fields of a key that do not come from facts.
+struct StaticConfiguration {
+  OpId op{};
+  Arch arch{};
+  Emitter emitter{};
+  Lowering lowering{};
+  int element_bytes = 2;  // 1, 2, 4 or 8
+  int64_t page_size = 0, heads = 0, head_dim = 0;
+};
+
+// A key's normal form under the rules above: the key of make_key. Idempotent; keeps every static field and index64.
+Key canonical_form(Key key);
+
+// Every canonical key of the configuration, without repetition, in increasing order of the bucket fields.
+Expected<std::vector<Key>> enumerate_keys(const StaticConfiguration& configuration);
+
+}  // namespace tailor

@@ -1,0 +1,114 @@
+// What a lane handler sees: plain pointers only, so that handlers compile alone for each instruction set.
+//
+// Filled by the scheduler (executor.cpp) for the split that is about to run; lives on its stack.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/virtual_device/program.h"
+
+namespace tailor::virtual_device {
+
+// The allocation that an access site touched last: [begin, end) maps to host memory at bias + address.
+struct SiteCache {
+  uint64_t begin = 1;
+  uint64_t end = 0;
+  uint8_t* bias = nullptr;        // host = bias + address (wraps)
+  uint8_t* valid_bias = nullptr;  // one byte per byte, 1 = written; nullptr: not tracked
+  bool read_only = false;
+};
+
+struct Fault {
+  ReportKind kind = ReportKind::kOutOfBounds;
+  uint32_t lane = 0;
+  uint64_t address = 0;
+  uint32_t bytes = 0;
+  AccessSpace space = AccessSpace::kGlobal;
+  bool write = false;
+  const Limit* limit = nullptr;  // the variable whose bounds were left
+  const char* text = nullptr;    // a fixed sentence, where there is no access
+};
+
+class DeviceMemory;
+
+struct ExecContext {
+  uint8_t* bank[2] = {nullptr, nullptr};  // registers of the frame, constants
+  const DecodedFunction* function = nullptr;
+
+  uint32_t active = 0;  // lanes of the split
+  uint32_t live = 0;    // lanes of the warp that have not exited
+  uint32_t taken = 0;   // out: lanes whose guard held, where run() stops
+
+  uint8_t* shared = nullptr;  // of address kSharedBase
+  uint8_t* shared_valid = nullptr;
+  uint32_t shared_end = 0;  // one past the last shared address
+  uint8_t* local = nullptr;  // of lane 0, address kLocalBase
+  uint8_t* local_valid = nullptr;
+  uint32_t local_stride = 0;  // bytes from lane to lane
+  uint32_t local_begin = 0;   // of the frame
+  uint32_t local_end = 0;     // one past the frame's last local address
+  const uint8_t* parameters = nullptr;
+
+  const uint32_t* thread_id[3] = {nullptr, nullptr, nullptr};  // 32 lanes
+  uint32_t block_size[3] = {};
+  uint32_t block_id[3] = {};
+  uint32_t grid_size[3] = {};
+  uint32_t warp_id = 0;
+  uint32_t dynamic_shared = 0;
+  uint32_t total_shared = 0;
+  uint32_t multiprocessor = 0;
+  uint32_t multiprocessors = 0;
+  uint64_t grid_id = 0;
+
+  SiteCache* sites = nullptr;
+  DeviceMemory* memory = nullptr;
+  Counters* counters = nullptr;
+  uint64_t left = 0;    // warp-instructions until the scheduler wants control back
+  uint64_t issued = 0;  // warp-instructions of the launch so far
+  bool check_alignment = true;
+  bool check_limits = true;
+  bool check_uninitialized = true;
+  bool count_traffic = true;
+
+  bool faulted = false;
+  Fault fault;
+};
+
+// Why run() gave control back.
+enum class Stop : uint8_t {
+  kJoin,     // pc is the split's join
+  kDiverge,  // a branch: ExecContext::taken go to the target, the rest fall through
+  kSlow,     // the op at pc needs the scheduler; taken = lanes whose guard holds; it has been counted
+  kQuantum,
+  kFault,
+};
+
+// Runs ops from pc until something other than straight code happens. `join`: the op index to stop before.
+using RunFn = Stop (*)(ExecContext& x, uint32_t& pc, uint32_t join);
+
+struct LaneEntry {
+  const char* key;  // canonical spelling, e.g. "add.b32"
+  LaneFn run;
+};
+struct LaneEntries {
+  const LaneEntry* first;
+  uint32_t count;
+};
+
+// One compilation of the handlers.
+struct LaneSet {
+  const char* name;
+  RunFn run;
+  LaneEntries groups[5];
+};
+
+// The best compilation for this machine.
+const LaneSet& lane_set();
+// The handler with this key, or nullptr.
+LaneFn find_lane_op(const char* key);
+
+// Slow paths that handlers call (memory.cpp). Fills `cache` with the live allocation that holds the whole of
+// [address, address + bytes); false when there is none.
+bool find_allocation(DeviceMemory& memory, uint64_t address, uint32_t bytes, SiteCache& cache);
+
+}  // namespace tailor::virtual_device
