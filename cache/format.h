@@ -6,6 +6,8 @@
 // of another version, which is kUnsupported. It allocates nothing larger than its input.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>

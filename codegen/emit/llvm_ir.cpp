@@ -11,6 +11,8 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "codegen/emit/address.h"
+
 namespace tailor::codegen::emit {
 namespace {
 
@@ -25,24 +27,25 @@ using kernel::ValueId;
 
 constexpr unsigned kGlobal = 1;  // NVPTX's address space of global memory
 
-// How a guarded access of a type is spelled in PTX: vector suffix and element, elements, register constraint.
+// How an access of a type is spelled in PTX.
 struct AccessForm {
-  const char* suffix;
-  int elements;
-  const char* constraint;  // NVPTX inline assembly: r = b32, l = b64, h = b16
+  const char* suffix;      // vector suffix and element
+  const char* zero;        // the move that clears one element
+  const char* constraint;  // NVPTX inline assembly: h = b16, r = b32, l = b64
+  unsigned elements;
 };
 AccessForm access_form(Type type) {
   switch (kernel::bytes_of(type)) {
     case 1:
-      return {"u8", 1, "h"};  // ld.u8 widens into a 16-bit register
+      return {"u8", "mov.b16", "h", 1};  // PTX has no 8-bit registers; ld.u8 zero-extends
     case 2:
-      return {"u16", 1, "h"};
+      return {"u16", "mov.b16", "h", 1};
     case 4:
-      return {"u32", 1, "r"};
+      return {"u32", "mov.b32", "r", 1};
     case 8:
-      return {"u64", 1, "l"};
+      return {"u64", "mov.b64", "l", 1};
     default:
-      return {"v4.u32", 4, "r"};
+      return {"v4.u32", "mov.b32", "r", 4};
   }
 }
 
@@ -53,7 +56,8 @@ class ModuleBuilder {
         context_(context),
         module_(std::make_unique<llvm::Module>(program.entry, context)),
         b_(context),
-        values_(program.values.size(), nullptr) {}
+        values_(program.values.size(), nullptr),
+        addresses_(fold_addresses(program)) {}
 
   Expected<std::unique_ptr<llvm::Module>> run(const llvm::TargetMachine& machine) {
     module_->setTargetTriple(machine.getTargetTriple().str());
@@ -82,8 +86,7 @@ class ModuleBuilder {
         return b_.getInt64Ty();
       case Type::kPtr:
         return b_.getPtrTy(kGlobal);
-      case Type::kB8:
-        return b_.getInt8Ty();
+      case Type::kB8:  // zero-extended, as ld.u8 leaves it
       case Type::kB16:
         return b_.getInt16Ty();
       case Type::kB128:
@@ -280,72 +283,68 @@ class ModuleBuilder {
 
   // ---- memory
 
+  // Loads and stores are inline assembly: LLVM would merge neighbouring stores, narrow a truncated load, forward or
+  // drop others, and an access of the program must be an access of the PTX, with its id.
   llvm::Value* memory(const Instruction& i) {
-    llvm::Value* pointer = at(i.operands[0]);
-    llvm::Align align(i.align);
     if (i.op == Op::kAtomicMaxU64) {
-      return b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, pointer, at(i.operands[1]), align,
+      return b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, at(i.operands[0]), at(i.operands[1]), llvm::Align(i.align),
                                 llvm::AtomicOrdering::Monotonic);
     }
-    if (i.guarded) return i.op == Op::kLoad ? guarded_load(i) : guarded_store(i);
-    if (i.op == Op::kStore) return b_.CreateAlignedStore(at(i.operands[1]), pointer, align);
-    llvm::LoadInst* load = b_.CreateAlignedLoad(type(i.memory_type), pointer, align);
-    // An invariant load from global memory selects ld.global.nc.
-    if (i.read_only) load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
-    return load;
+    const Address& address = addresses_[i.operands[0]];
+    llvm::Value* base = at(address.base);
+    return i.op == Op::kLoad ? load(i, base, address.offset) : store(i, base, address.offset);
   }
 
-  // mov zero; @p ld: outputs are early-clobber, for they are written before the address is read.
-  llvm::Value* guarded_load(const Instruction& i) {
-    AccessForm form = access_form(i.memory_type);
-    std::string text, list, constraints;
-    const char* bits = form.constraint[0] == 'h' ? "b16" : form.constraint[0] == 'l' ? "b64" : "b32";
-    for (int k = 0; k < form.elements; ++k) {
-      text += fmt::format("mov.{} ${}, 0;\n\t", bits, k);
-      list += fmt::format("{}${}", k ? ", " : "", k);
-      constraints += fmt::format("=&{},", form.constraint);
-    }
-    if (form.elements > 1) list = fmt::format("{{{}}}", list);
-    text += fmt::format("@${} ld.global{}.{} {}, [${}];", form.elements + 1, i.read_only ? ".nc" : "", form.suffix,
-                        list, form.elements);
-    constraints += "l,b";
-
-    llvm::Type* element = form.constraint[0] == 'h'   ? b_.getInt16Ty()
-                          : form.constraint[0] == 'l' ? b_.getInt64Ty()
-                                                      : static_cast<llvm::Type*>(b_.getInt32Ty());
-    llvm::Type* result = element;
-    if (form.elements > 1) result = llvm::StructType::get(context_, {element, element, element, element});
-    llvm::Value* call = inline_asm(result, text, constraints, {at(i.operands[0]), at(i.operands[1])});
-    if (form.elements > 1) {
-      llvm::Value* vector = llvm::PoisonValue::get(type(Type::kB128));
-      for (unsigned k = 0; k < 4; ++k) vector = b_.CreateInsertElement(vector, b_.CreateExtractValue(call, k), k);
-      return vector;
-    }
-    if (i.memory_type == Type::kPtr) return b_.CreateIntToPtr(call, type(Type::kPtr));
-    return b_.CreateTrunc(call, type(i.memory_type));
+  static std::string place(unsigned operand, int32_t offset) {
+    return offset == 0 ? fmt::format("[${}]", operand) : fmt::format("[${}+{}]", operand, offset);
+  }
+  // "$0" or "{$0, $1, $2, $3}", counted from `first`.
+  static std::string elements(const AccessForm& form, unsigned first) {
+    if (form.elements == 1) return fmt::format("${}", first);
+    return fmt::format("{{${}, ${}, ${}, ${}}}", first, first + 1, first + 2, first + 3);
   }
 
-  llvm::Value* guarded_store(const Instruction& i) {
+  llvm::Value* load(const Instruction& i, llvm::Value* base, int32_t offset) {
     AccessForm form = access_form(i.memory_type);
-    std::string list, constraints = "l,b";
-    std::vector<llvm::Value*> operands{at(i.operands[0]), at(i.operands[2])};
-    for (int k = 0; k < form.elements; ++k) {
-      list += fmt::format("{}${}", k ? ", " : "", 2 + k);
+    std::string text, constraints;
+    for (unsigned k = 0; k < form.elements; ++k) {
+      // Guarded: the outputs are early-clobber, for they are cleared before the address and the guard are read.
+      constraints += fmt::format("{}{},", i.guarded ? "=&" : "=", form.constraint);
+      if (i.guarded) text += fmt::format("{} ${}, 0;\n\t", form.zero, k);
+    }
+    constraints += i.guarded ? "l,b" : "l";
+    if (i.guarded) text += fmt::format("@${} ", form.elements + 1);
+    text += fmt::format("ld.global{}.{} {}, {};", i.read_only ? ".nc" : "", form.suffix, elements(form, 0),
+                        place(form.elements, offset));
+
+    std::vector<llvm::Value*> operands{base};
+    if (i.guarded) operands.push_back(at(i.operands[1]));
+    if (form.elements == 1) return inline_asm(type(i.memory_type), text, constraints, operands);
+    llvm::Type* word = b_.getInt32Ty();
+    llvm::Value* words =
+        inline_asm(llvm::StructType::get(context_, {word, word, word, word}), text, constraints, operands);
+    llvm::Value* vector = llvm::PoisonValue::get(type(Type::kB128));
+    for (unsigned k = 0; k < 4; ++k) vector = b_.CreateInsertElement(vector, b_.CreateExtractValue(words, k), k);
+    return vector;
+  }
+
+  llvm::Value* store(const Instruction& i, llvm::Value* base, int32_t offset) {
+    AccessForm form = access_form(i.memory_type);
+    std::vector<llvm::Value*> operands{base};
+    std::string constraints = "l";
+    llvm::Value* value = at(i.operands[1]);
+    for (unsigned k = 0; k < form.elements; ++k) {
+      operands.push_back(form.elements == 1 ? value : b_.CreateExtractElement(value, uint64_t{k}));
       constraints += fmt::format(",{}", form.constraint);
     }
-    llvm::Value* value = at(i.operands[1]);
-    if (form.elements > 1) {
-      list = fmt::format("{{{}}}", list);
-      for (uint64_t k = 0; k < 4; ++k) operands.push_back(b_.CreateExtractElement(value, k));
-    } else if (i.memory_type == Type::kB8) {
-      operands.push_back(b_.CreateZExt(value, b_.getInt16Ty()));
-    } else if (i.memory_type == Type::kPtr) {
-      operands.push_back(b_.CreatePtrToInt(value, b_.getInt64Ty()));
-    } else {
-      operands.push_back(value);
+    std::string text;
+    if (i.guarded) {
+      operands.push_back(at(i.operands[2]));
+      constraints += ",b";
+      text = fmt::format("@${} ", 1 + form.elements);
     }
-    return inline_asm(b_.getVoidTy(), fmt::format("@$1 st.global.{} [$0], {};", form.suffix, list), constraints,
-                      operands);
+    text += fmt::format("st.global.{} {}, {};", form.suffix, place(0, offset), elements(form, 1));
+    return inline_asm(b_.getVoidTy(), text, constraints, operands);
   }
 
   llvm::Value* inline_asm(llvm::Type* result, const std::string& text, const std::string& constraints,
@@ -466,6 +465,7 @@ class ModuleBuilder {
   llvm::Function* function_ = nullptr;
   llvm::DISubprogram* scope_ = nullptr;
   std::vector<llvm::Value*> values_;  // by ValueId
+  std::vector<Address> addresses_;    // by ValueId
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The lowered program as an LLVM module: the first half of the PTX emitter. Internal to codegen/emit.
 //
-// One LLVM instruction (or one inline assembly statement, for guarded accesses) per instruction of the program; a
-// memory access carries its id as the line of its debug location in file "access".
+// One LLVM instruction per instruction of the program, and one inline assembly statement per load or store; a memory
+// access carries its id as the line of its debug location in file "access".
 //
 // Ownership: the module lives in the caller's context. Thread-safety: one context, one thread.
 #pragma once

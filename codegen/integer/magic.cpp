@@ -228,7 +228,9 @@ Status check_magic(const MagicDivision& m) {
     return verification_error(fmt::format("magic record '{}': {}", to_string(m), rule));
   };
   if (m.instructions != count_instructions(m)) return refuse("the instruction count differs from its sequence");
-  if (m.pre_shift < 0 || m.shift < 0 || m.pre_shift >= m.width || m.shift >= m.width) {
+  // The add sequence shifts by shift - 1, so its shift may be the width itself.
+  int shift_limit = m.kind == MagicKind::kMulHighAdd ? m.width : m.width - 1;
+  if (m.pre_shift < 0 || m.shift < 0 || m.pre_shift >= m.width || m.shift > shift_limit) {
     return refuse("a shift is outside the width");
   }
   switch (m.kind) {

@@ -45,10 +45,13 @@ Expected<Matrix> Matrix::multiply(const Matrix& right) const {
   Matrix result(rows_, right.cols_);
   for (size_t r = 0; r < rows_; ++r) {
     for (size_t c = 0; c < right.cols_; ++c) {
-      Checked sum = 0;
-      for (size_t k = 0; k < cols_; ++k) sum += Checked(at(r, k)) * right.at(k, c);
-      if (!sum.ok()) return overflow_error("matrix product");
-      result.at(r, c) = sum.value();
+      __int128 sum = 0;  // products of unimodular inverses cancel to small numbers; only the sum must fit
+      bool overflow = false;
+      for (size_t k = 0; k < cols_; ++k) {
+        overflow = overflow || __builtin_add_overflow(sum, static_cast<__int128>(at(r, k)) * right.at(k, c), &sum);
+      }
+      if (overflow || sum > INT64_MAX || sum < INT64_MIN) return overflow_error("matrix product");
+      result.at(r, c) = static_cast<int64_t>(sum);
     }
   }
   return result;

@@ -336,7 +336,8 @@ class Parser {
       case Op::kIf:
         return if_else(i, depth, types);
       case Op::kYield:
-        return token_.kind != TokenKind::kValue || !starts_list() || uses(i.operands);
+        // It ends its region: what follows is its list or the closing brace.
+        return token_.kind != TokenKind::kValue || uses(i.operands);
       default:
         if (!uses(i.operands)) return false;
         if (operand_count(i.op) >= 0 && i.operands.size() != static_cast<size_t>(operand_count(i.op)))
@@ -346,9 +347,6 @@ class Parser {
         return true;
     }
   }
-
-  // A yield ends its region: what follows it is its list or the closing brace.
-  bool starts_list() const { return token_.kind == TokenKind::kValue; }
 
   Type result_type(const Instruction& i) const {
     switch (i.op) {

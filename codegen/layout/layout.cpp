@@ -432,15 +432,21 @@ Expected<PagedLayout> GuardedAffineLayout::page(std::string_view page_dim, const
 Expected<GuardedAffineLayout> GuardedAffineLayout::bind(const std::string& parameter, const AffineExpr& value) const {
   Replacements replacement{{parameter, value}};
   std::vector<Dim> dims = dims_;
-  for (Dim& dim : dims) TAILOR_ASSIGN_OR_RETURN(dim.extent, dim.extent.substitute(replacement));
+  for (Dim& dim : dims) {
+    TAILOR_ASSIGN_OR_RETURN(dim.extent, dim.extent.substitute(replacement));
+  }
   std::vector<Piece> pieces;
   for (Piece piece : pieces_) {
-    for (Constraint& constraint : piece.guard) TAILOR_ASSIGN_OR_RETURN(constraint, constraint.substitute(replacement));
+    for (Constraint& constraint : piece.guard) {
+      TAILOR_ASSIGN_OR_RETURN(constraint, constraint.substitute(replacement));
+    }
     auto tidied = tidy_guard(piece.guard);
     if (!tidied) continue;
     piece.guard = std::move(*tidied);
     for (size_t o = 0; o < outputs_; ++o) {
-      for (AffineExpr& entry : piece.a[o]) TAILOR_ASSIGN_OR_RETURN(entry, entry.substitute(replacement));
+      for (AffineExpr& entry : piece.a[o]) {
+        TAILOR_ASSIGN_OR_RETURN(entry, entry.substitute(replacement));
+      }
       TAILOR_ASSIGN_OR_RETURN(piece.b[o], piece.b[o].substitute(replacement));
     }
     pieces.push_back(std::move(piece));

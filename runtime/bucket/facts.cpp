@@ -67,7 +67,7 @@ bool join_residue(Knowledge& known, int64_t m, int64_t r) {
 }
 
 // The conjunction of the facts about `symbol`; empty if they contradict each other or one is malformed.
-std::optional<Knowledge> gather(std::span<const Fact> facts, uint16_t symbol) {
+std::optional<Knowledge> conjunction(std::span<const Fact> facts, uint16_t symbol) {
   Knowledge known;
   for (const Fact& f : facts) {
     if (f.symbol != symbol) continue;
@@ -102,7 +102,7 @@ std::optional<Knowledge> gather(std::span<const Fact> facts, uint16_t symbol) {
 
 bool implies(std::span<const Fact> known, const Fact& wanted) {
   if (!well_formed(wanted)) return false;
-  const std::optional<Knowledge> k = gather(known, wanted.symbol);
+  const std::optional<Knowledge> k = conjunction(known, wanted.symbol);
   if (!k) return false;
   if (k->lo == k->hi) return satisfies(wanted, k->lo);
   switch (wanted.kind) {

@@ -177,6 +177,30 @@ std::string canonical_bytes(const Key& key) {
   return bytes;
 }
 
+Expected<Key> take_canonical(std::string_view& bytes) {
+  Key key;
+  for (int i = 0; i < kKeyFieldCount; ++i) {
+    const std::string_view name = name_of(static_cast<KeyField>(i));
+    std::string head(1, static_cast<char>(name.size()));
+    head += name;
+    head += static_cast<char>(sizeof(uint64_t));
+    if (bytes.substr(0, head.size()) != head || bytes.size() < head.size() + sizeof(uint64_t)) {
+      return corruption(fmt::format("canonical key: the field {} is not where it must be", name));
+    }
+    bytes.remove_prefix(head.size());
+    uint64_t value = 0;
+    for (size_t b = 0; b < sizeof value; ++b) value |= uint64_t{static_cast<uint8_t>(bytes[b])} << (8 * b);
+    bytes.remove_prefix(sizeof value);
+    if (value >> key_detail::kPlaces[i].bits != 0) {
+      return corruption(
+          fmt::format("canonical key: {} is {}; it must fit {} bits", name, value, key_detail::kPlaces[i].bits));
+    }
+    key.set(static_cast<KeyField>(i), value);
+  }
+  TAILOR_RETURN_IF_ERROR(validate(key));
+  return key;
+}
+
 Status validate(const Key& key) {
   constexpr auto kUnused = unused_bits();
   for (size_t w = 0; w < kUnused.size(); ++w) {

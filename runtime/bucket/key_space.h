@@ -11,7 +11,7 @@
 //
 //   H == 1:  kHead is kRow                  D == 1:  kNone is kHead, and kRow when H == 1 too
 //
-// E.g. op=paged_gather, element 2 bytes, H=8, D=128: both kRow 4 alignments, … 56 keys with both index widths.
+// E.g. op=paged_gather, element 2 bytes, H=8, D=128: both kRow: 4 alignments, … 42 keys with both index widths.
 // Thread-safety: pure functions. Errors: kInvalidArgument when the configuration itself is outside its domain.
 #pragma once
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "runtime/ptx/module.h"
@@ -38,6 +39,9 @@ ControlFlow control_flow(const Function& function);
 bool ends_path(const Instruction& instruction);
 // Instruction indices a branch may go to (bra, brx.idx); empty for others.
 std::vector<uint32_t> branch_targets(const Function& function, const Instruction& instruction);
+
+// The role of each operand of an instruction, from the opcode table. For call it is a single kCall: see call_operands.
+std::span<const OperandRole> operand_roles(const Function& function, const Instruction& instruction);
 
 // Registers read and written by one instruction, guard included among the reads. A guarded write also keeps the old
 // value, so it counts as a read for liveness; reads() here lists only what the instruction itself reads.

@@ -280,12 +280,12 @@ struct SourceFile {
 struct Module {
   std::array<uint16_t, 2> version{};  // {8, 3}
   std::string target;                 // "sm_90a"
-  std::vector<std::string> target_options;  // "debug", "texmode_independent"
+  std::vector<std::string> target_options;  // "texmode_independent"; `debug` is dropped with the DWARF sections
   uint32_t address_size = 64;
   std::vector<Variable> variables;  // .global, .const, .shared (extern or not) at module scope
   std::vector<Function> functions;  // declarations and definitions, in order of first appearance
-  // Variables (kModuleVariable) and functions (kFunction) in the order of their declarations. A function declared before
-  // it is defined stands here twice; the last mention is the definition.
+  // Variables (kModuleVariable) and functions (kFunction) in the order of their declarations. One that is declared before
+  // it is defined stands here more than once; the last mention is the definition.
   std::vector<SymbolRef> order;
   std::vector<SourceFile> files;     // .file
   std::vector<std::string> aliases;  // `.alias a, b;` as "a=b"

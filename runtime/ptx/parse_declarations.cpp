@@ -93,6 +93,7 @@ bool Parser::parse_variables(Space space, Linkage linkage) {
 // [16][4], [] or nothing. `elements` is their product.
 bool Parser::parse_dimensions(Variable& variable, uint64_t& elements) {
   elements = 1;
+  uint64_t product = 1;  // without zero extents, so that no stride can overflow
   while (tok_.is('[')) {
     advance();
     if (variable.dimensions.empty() && accept(']')) {
@@ -105,9 +106,10 @@ bool Parser::parse_dimensions(Variable& variable, uint64_t& elements) {
     if (!parse_unsigned(extent, "an array extent")) return false;
     if (variable.dimensions.size() >= limits_.nesting)
       return fail(at, fmt::format("more than {} array dimensions", limits_.nesting), StatusCode::kUnsupported);
-    if (extent != 0 && elements > limits_.variable_bytes / extent)
+    if (extent != 0 && product > limits_.variable_bytes / extent)
       return fail(at, fmt::format("the array has more than {} elements", limits_.variable_bytes),
                   StatusCode::kUnsupported);
+    if (extent != 0) product *= extent;
     elements *= extent;
     variable.dimensions.push_back(extent);
     if (!expect(']')) return false;
@@ -140,7 +142,7 @@ bool Parser::parse_variable(Space space, Linkage linkage, const DeclarationType&
     Function& f = function();
     variable.name = unique_name(at.text);
     self = {SymbolRef::Kind::kFunctionVariable, static_cast<uint32_t>(f.variables.size())};
-    bind(at.text, {Binding::Kind::kSymbol, self.index, self});
+    if (!bind(at.text, {Binding::Kind::kSymbol, self.index, self}, at)) return false;
     if (tok_.is('=')) return fail(tok_, "an initialiser inside a function body is not read", StatusCode::kUnsupported);
     f.variables.push_back(std::move(variable));
     return true;
@@ -167,7 +169,10 @@ bool Parser::declare_module_variable(Variable variable, std::string_view name, c
   Variable& old = module_.variables[entry->second.index];
   if (old.linkage != Linkage::kExtern && variable.linkage != Linkage::kExtern)
     return fail(at, fmt::format("'{}' is declared twice", name));
-  if (old.linkage == Linkage::kExtern) old = std::move(variable);
+  if (old.linkage == Linkage::kExtern) {
+    module_.order.push_back(entry->second);
+    old = std::move(variable);
+  }
   return true;
 }
 
@@ -429,6 +434,7 @@ bool Parser::parse_function(Linkage linkage, bool entry) {
   module_.order.push_back(named->second);
   function_index_ = named->second.index;
   if (function().defined) return parse_body();
+  function().directives.pragmas.clear();
   advance();
   return true;
 }
@@ -449,10 +455,10 @@ bool Parser::parse_registers() {
       uint64_t count = 0;
       if (!parse_unsigned(count, "a number of registers") || !expect('>')) return false;
       if (!add_registers(at.text, type.type, true, count, at, first)) return false;
-      families_.push_back({at.text, first, static_cast<uint32_t>(count)});
+      if (!bind_family(at.text, first, static_cast<uint32_t>(count), at)) return false;
     } else {
       if (!add_registers(at.text, type.type, false, 1, at, first)) return false;
-      bind(at.text, {Binding::Kind::kRegister, first, {}});
+      if (!bind(at.text, {Binding::Kind::kRegister, first, {}}, at)) return false;
     }
   } while (accept(','));
   return expect(';');

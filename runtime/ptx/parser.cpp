@@ -149,7 +149,7 @@ bool Parser::parse_target() {
     if (tok_.kind != Token::Kind::kIdentifier) return expected("a target such as sm_90a");
     if (module_.target.empty())
       module_.target = tok_.text;
-    else
+    else if (tok_.text != "debug")  // goes with the .section directives, which are not kept
       module_.target_options.emplace_back(tok_.text);
     advance();
   } while (tok_.is(','));

@@ -15,7 +15,7 @@ namespace tailor::ptx {
 
 // Refusal limits, so that a small text cannot ask for much memory or deep recursion.
 struct ParseLimits {
-  uint64_t text_bytes = uint64_t{1} << 30;
+  uint64_t text_bytes = uint64_t{1} << 27;
   uint32_t registers_per_function = 1u << 20;
   uint64_t registers_per_module = uint64_t{1} << 24;
   uint32_t nesting = 64;                             // of { } scopes and of initialiser braces

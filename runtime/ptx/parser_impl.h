@@ -31,11 +31,15 @@ class Parser {
     Kind kind = Kind::kRegister;
     uint32_t index = 0;
     SymbolRef symbol;
+    uint32_t depth = 0;  // of the scope that declared it; set by bind()
   };
+  // A visible `%r<n>`. `outer` is the family of the same prefix that it hides, at most one per enclosing scope.
   struct FamilyBinding {
     std::string_view prefix;
     uint32_t first = 0;
     uint32_t count = 0;
+    uint32_t depth = 0;
+    uint32_t outer = kNoIndex;
   };
   struct LabelUse {
     std::string_view name;
@@ -111,13 +115,15 @@ class Parser {
   bool parse_statement();
   bool parse_body_directive();
   bool parse_loc();
-  bool parse_named_table(std::string_view name, const Token& at);
-  bool parse_prototype(std::string_view name);
+  bool parse_named_table(const Token& name);
+  bool parse_prototype(const Token& name);
   bool define_label(std::string_view name, const Token& at);
   bool push_scope();
   bool pop_scope();
   bool resolve_labels(Scope& scope, Scope* outer);
-  void bind(std::string_view name, Binding binding);
+  bool bind(std::string_view name, Binding binding, const Token& at);
+  bool bind_family(std::string_view prefix, uint32_t first, uint32_t count, const Token& at);
+  bool bind_parameters(std::vector<Parameter>& list, SymbolRef::Kind kind);
   const Binding* lookup(std::string_view name) const;
   uint32_t find_register(std::string_view name) const;  // kNoIndex: none
   uint32_t find_in_families(std::string_view name) const;
@@ -136,7 +142,7 @@ class Parser {
   bool parse_identifier_operand(Operand& operand);
   bool parse_address(Operand& operand);
   bool parse_vector(Operand& operand);
-  bool parse_call(Instruction& instruction);
+  bool parse_call();
   bool parse_call_list(Operand& list);
   bool resolve_symbol(const Token& at, SymbolRef& symbol);
   bool match_operands(const Token& first, const Instruction& instruction);
@@ -162,10 +168,12 @@ class Parser {
   std::unordered_map<std::string_view, Binding> names_;
   std::vector<std::pair<std::string_view, std::pair<bool, Binding>>> undo_;  // name, had a binding before, which
   std::vector<FamilyBinding> families_;
-  std::unordered_map<std::string_view, uint32_t> used_names_;  // to the next suffix to try
-  std::deque<std::string> made_names_;                         // storage behind used_names_
-  std::vector<std::string> numbered_names_;                    // used names that end in a digit
-  std::vector<std::string> used_families_;
+  std::unordered_map<std::string_view, uint32_t> family_of_prefix_;  // into families_
+  // Names that the flattened function has taken, each with the next suffix to try for a homonym.
+  std::unordered_map<std::string_view, uint32_t> used_names_;
+  std::unordered_map<std::string_view, uint32_t> used_families_;
+  std::unordered_map<std::string_view, uint32_t> numbered_names_;  // prefix of used names to their least number
+  std::deque<std::string> made_names_;                             // storage behind made-up keys
   bool numbered_single_ = false;  // some single register's name ends in a digit, so families are not tried first
   SourceLocation location_;
   std::vector<Operand> operands_;  // of the instruction being parsed

@@ -47,8 +47,7 @@ inline Stored<T> pack(T value) {
 
 // d[l] = f(l) for the lanes of the mask. The destination may be one of the sources: each lane reads before it writes.
 template <class D, class F>
-inline void for_lanes(Stored<D>* __restrict d_, uint32_t mask, F f) {
-  Stored<D>* d = d_;
+inline void for_lanes(Stored<D>* d, uint32_t mask, F f) {
   if (mask == ~0u) {
 #pragma GCC ivdep
     for (uint32_t l = 0; l < kLanes; ++l) d[l] = pack<D>(f(l));
@@ -96,6 +95,40 @@ inline void set_predicate(ExecContext& x, uint32_t at, uint32_t mask, uint32_t v
   if (at == kNoSlot) return;
   uint32_t* p = slot<uint32_t>(x, at);
   *p = (*p & ~mask) | (value & mask);
+}
+
+// Comparison. imm: bits 0-1 combine with predicate c (0 none, 1 and, 2 or, 3 xor), bit 2 inverts c. aux[0]: slot of q.
+inline uint32_t combine(const ExecContext& x, const Op& op, uint32_t result) {
+  if ((op.imm & 3) == 0) return result;
+  const uint32_t c = *slot<uint32_t>(x, op.c) ^ (op.imm & 4 ? ~0u : 0u);
+  return (op.imm & 3) == 1 ? result & c : (op.imm & 3) == 2 ? result | c : result ^ c;
+}
+inline void write_setp(ExecContext& x, const Op& op, uint32_t mask, uint32_t result) {
+  const uint32_t q = x.function->aux[op.aux];
+  // q = !result combined with c: computed before p is written, which may be c itself.
+  const uint32_t q_value = combine(x, op, ~result);
+  set_predicate(x, op.d, mask, combine(x, op, result));
+  set_predicate(x, q, mask, q_value);
+}
+// set: all ones (integer destination) or 1.0f (imm bit 8) where true.
+inline void write_set(ExecContext& x, const Op& op, uint32_t mask, uint32_t result) {
+  const uint32_t r = combine(x, op, result);
+  const uint32_t yes = op.imm & 256 ? 0x3F800000u : ~0u;
+  for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask, [=](uint32_t l) { return (r >> l) & 1 ? yes : 0u; });
+}
+template <class F, class T>
+inline uint32_t compare(const ExecContext& x, const Op& op) {
+  const auto* a = slot<Stored<T>>(x, op.a);
+  const auto* b = slot<Stored<T>>(x, op.b);
+  return lane_mask([=](uint32_t l) { return F::f(unpack<T>(a[l]), unpack<T>(b[l])); });
+}
+template <class F, class T>
+void setp(ExecContext& x, const Op& op, uint32_t mask) {
+  write_setp(x, op, mask, compare<F, T>(x, op));
+}
+template <class F, class T>
+void set(ExecContext& x, const Op& op, uint32_t mask) {
+  write_set(x, op, mask, compare<F, T>(x, op));
 }
 
 }  // namespace

@@ -387,32 +387,6 @@ void mad_carry(ExecContext& x, const Op& op, uint32_t mask) {
   set_predicate(x, out_slot, mask, out);
 }
 
-// Comparison. imm: bits 0-1 combine with predicate c (0 none, 1 and, 2 or, 3 xor), bit 2 inverts c. aux[0]: slot of q.
-inline uint32_t combine(const ExecContext& x, const Op& op, uint32_t result) {
-  if ((op.imm & 3) == 0) return result;
-  const uint32_t c = *slot<uint32_t>(x, op.c) ^ (op.imm & 4 ? ~0u : 0u);
-  return (op.imm & 3) == 1 ? result & c : (op.imm & 3) == 2 ? result | c : result ^ c;
-}
-template <class F, class T>
-void setp(ExecContext& x, const Op& op, uint32_t mask) {
-  const auto* a = slot<Stored<T>>(x, op.a);
-  const auto* b = slot<Stored<T>>(x, op.b);
-  const uint32_t r = lane_mask([=](uint32_t l) { return F::f(unpack<T>(a[l]), unpack<T>(b[l])); });
-  const uint32_t q = x.function->aux[op.aux];
-  // q = !r combined with c: computed before p is written, which may be c itself.
-  const uint32_t q_value = combine(x, op, ~r);
-  set_predicate(x, op.d, mask, combine(x, op, r));
-  set_predicate(x, q, mask, q_value);
-}
-// set: all ones (integer destination) or 1.0f (imm bit 8) where true.
-template <class F, class T>
-void set(ExecContext& x, const Op& op, uint32_t mask) {
-  const auto* a = slot<Stored<T>>(x, op.a);
-  const auto* b = slot<Stored<T>>(x, op.b);
-  const uint32_t r = combine(x, op, lane_mask([=](uint32_t l) { return F::f(unpack<T>(a[l]), unpack<T>(b[l])); }));
-  const uint32_t yes = op.imm & 256 ? 0x3F800000u : ~0u;
-  for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask, [=](uint32_t l) { return (r >> l) & 1 ? yes : 0u; });
-}
 #define COMPARE(Name, expression)                            \
   struct Name {                                              \
     template <class T>                                       \

@@ -37,7 +37,7 @@ TEST(Crash, AtEveryCallOfPublishLeavesAHitOrAMiss) {
     for (const bool had_one : {false, true}) {
       for (const When when : {When::kBefore, When::kAfter, When::kAfterShortWrite}) {
         for (uint64_t k = 0;; ++k) {
-          TempDir dir;
+          TempDir dir(TempDir::kMemory);
           const std::string root = dir / "cache";
           auto store = open_store(root);
           if (had_one) {
@@ -51,12 +51,13 @@ TEST(Crash, AtEveryCallOfPublishLeavesAHitOrAMiss) {
             options.durable = durable;
             auto victim = std::move(Store::open(options).value());
             if (when == When::kAfterShortWrite) files->set_max_transfer(13);
-            const auto die = [k](const char*, uint64_t number) {
+            const GatedFileSystem::Gate live = [](const char*, uint64_t) { return 0; };
+            const GatedFileSystem::Gate die = [k](const char*, uint64_t number) {
               if (number == k) ::kill(::getpid(), SIGKILL);
               return 0;
             };
-            files->set_after(when == When::kBefore ? nullptr : die);
-            files->set_gate(when == When::kBefore ? die : [](const char*, uint64_t) { return 0; });
+            files->set_gate(when == When::kBefore ? die : live);
+            files->set_after(when == When::kBefore ? live : die);
             (void)victim->publish("key", new_record);
           });
           ASSERT_GT(child, 0);

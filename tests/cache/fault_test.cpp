@@ -65,8 +65,9 @@ TEST(Fault, OfAnyCallOfPublishGivesAStatusOrAnEntryAndNothingElse) {
     for (const bool durable : {false, true}) {
       for (const bool for_good : {false, true}) {
         for (const int error : kErrnos) {
+          if (durable && error != EIO && error != ENOSPC && error != EINTR) continue;  // enough for the added calls
           for (uint64_t k = 0;; ++k) {
-            TempDir dir;
+            TempDir dir(TempDir::kMemory);
             const std::string root = dir / "cache";
             open_store(root);
             scene.prepare(root, record);
@@ -133,9 +134,9 @@ TEST(Fault, OfAnyCallOfLookupGivesAMissWithItsErrnoOrAHit) {
           ASSERT_TRUE(same(*result.record, record)) << where;
         } else {
           ++misses;
-          const bool says_absent = call == "open_read" && error == ENOENT;
-          const bool says_unsafe = call == "open_read" && (error == ELOOP || error == ENOTDIR);
-          if (!says_absent && !says_unsafe) {
+          // These say something about the file and not about the system.
+          const bool about_file = error == ENOENT || error == ELOOP || error == ENOTDIR;
+          if (!(about_file && (call == "open_read" || for_good))) {
             ASSERT_EQ(to_string(result.reason), "io_error") << where;
             ASSERT_NE(result.detail.find(std::strerror(error)), std::string::npos) << where << ": " << result.detail;
             const auto errors = store->counters().io_errors;
@@ -163,7 +164,7 @@ TEST(Fault, OfAnyCallOfOpenGivesAStoreOrAStatusThatSaysWhatToDo) {
   for (const bool exists : {false, true}) {
     for (const int error : kErrnos) {
       for (uint64_t k = 0;; ++k) {
-        TempDir dir;
+        TempDir dir(TempDir::kMemory);
         fs::create_directory(dir / "target");
         fs::create_directory_symlink("target", dir / "link");
         const std::string root = dir / "link/cache";

@@ -27,8 +27,13 @@ namespace fs = std::filesystem;
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (fs::temp_directory_path() / "tailor_cache_XXXXXX").string();
+  // kMemory: on a memory file system where there is one, for tests that make thousands of caches.
+  enum Where { kDisk, kMemory };
+
+  explicit TempDir(Where where = kDisk) {
+    const bool memory = where == kMemory && ::access("/dev/shm", W_OK) == 0;
+    const fs::path parent = memory ? fs::path("/dev/shm") : fs::temp_directory_path();
+    std::string pattern = (parent / "tailor_cache_XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     path_ = pattern;
   }

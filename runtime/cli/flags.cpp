@@ -1,0 +1,142 @@
+#include "runtime/cli/flags.h"
+
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "cache/store.h"
+
+namespace tailor::cli {
+namespace {
+
+#define COUNTED(name, text, ...) list += (list.empty() ? "" : ", ") + std::string(text);
+template <class T>
+std::string names_of();
+template <>
+std::string names_of<DType>() {
+  std::string list;
+  TAILOR_DTYPES(COUNTED)
+  return list;
+}
+template <>
+std::string names_of<Arch>() {
+  std::string list;
+  TAILOR_ARCHS(COUNTED)
+  return list;
+}
+template <>
+std::string names_of<Emitter>() {
+  std::string list;
+  TAILOR_EMITTERS(COUNTED)
+  return list;
+}
+template <>
+std::string names_of<Lowering>() {
+  std::string list;
+  TAILOR_LOWERINGS(COUNTED)
+  return list;
+}
+template <>
+std::string names_of<DeviceChoice>() {
+  std::string list;
+  TAILOR_DEVICE_CHOICES(COUNTED)
+  return list;
+}
+#undef COUNTED
+
+std::optional<DeviceChoice> parse_device(std::string_view s) {
+#define X(name, text, meaning) \
+  if (s == text) return DeviceChoice::name;
+  TAILOR_DEVICE_CHOICES(X)
+#undef X
+  return std::nullopt;
+}
+
+std::optional<PageLayout> parse_layout(std::string_view s) {
+  if (s == "nhd") return PageLayout::kSlotMajor;
+  if (s == "hnd") return PageLayout::kHeadMajor;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void add_dtype_flag(CLI::App& app, DType& dtype) {
+  add_choice(app, "--dtype", dtype, parse_dtype, names_of<DType>(), "element type");
+}
+
+void add_layout_flag(CLI::App& app, PageLayout& layout) {
+  add_choice(app, "--layout", layout, parse_layout, "nhd, hnd",
+             "order of a page: nhd = [page_size, H, D], hnd = [H, page_size, D]");
+}
+
+void add_target_flags(CLI::App& app, TargetFlags& flags) {
+  add_choice(app, "--emitter", flags.emitter, parse_emitter, names_of<Emitter>(), "emitter");
+  add_choice(app, "--arch", flags.arch, parse_arch, names_of<Arch>(), "architecture; default: the device's");
+  add_choice(app, "--lowering", flags.lowering, parse_lowering, names_of<Lowering>(), "treatment of row tails");
+}
+
+void add_cache_dir_flag(CLI::App& app, CacheFlags& flags) {
+  app.add_option("--cache-dir", flags.directory, "root of the disk cache")->type_name("DIR");
+}
+
+void add_json_flag(CLI::App& app, bool& json) { app.add_flag("--json", json, "print the report as JSON"); }
+
+Expected<CacheLocation> cache_location(const CacheFlags& flags, const Environment& environment) {
+  const bool from_flag = !flags.directory.empty();
+  const std::string& chosen = from_flag ? flags.directory : environment.cache_dir;
+  if (!chosen.empty()) {
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(chosen, error);
+    if (error) return invalid_argument(fmt::format("cache folder {}: {}", chosen, error.message()));
+    return CacheLocation{absolute.lexically_normal().string(), from_flag ? "--cache-dir" : "TAILOR_CACHE_DIR"};
+  }
+  TAILOR_ASSIGN_OR_RETURN(std::string root, cache::default_root(environment.xdg_cache_home, environment.home));
+  const bool xdg = environment.xdg_cache_home.starts_with('/');
+  return CacheLocation{std::move(root), xdg ? "XDG_CACHE_HOME" : "HOME"};
+}
+
+void add_session_flags(CLI::App& app, SessionFlags& flags) {
+  add_target_flags(app, flags.target);
+  add_choice(app, "--device", flags.device, parse_device, names_of<DeviceChoice>(), "device");
+  app.add_option("--ordinal", flags.ordinal, "number of the device");
+  add_cache_dir_flag(app, flags.cache);
+  app.add_flag("--no-cache", flags.cache.off, "run without a disk cache");
+  app.add_option("--telemetry", flags.telemetry, "append events to this file, as JSON lines")->type_name("FILE");
+  add_json_flag(app, flags.json);
+}
+
+Expected<Session> open_session(const SessionFlags& flags, const Invocation& invocation) {
+  Session session;
+  TAILOR_ASSIGN_OR_RETURN(session.device, Device::open(flags.device, flags.ordinal));
+  RuntimeOptions options;
+  options.device = session.device->kind();
+  options.ordinal = flags.ordinal;
+  options.arch = flags.target.arch;
+  options.emitter = flags.target.emitter;
+  options.lowering = flags.target.lowering;
+  options.library_folders = library_folders(invocation.environment, invocation.executable);
+  options.telemetry_path = flags.telemetry;
+  if (!flags.cache.off) {
+    const auto location = cache_location(flags.cache, invocation.environment);
+    if (location.ok()) {
+      options.cache_root = location->root;
+    } else {
+      say_warning(fmt::format("no disk cache: {}", location.status().message()));
+    }
+  }
+  TAILOR_ASSIGN_OR_RETURN(session.runtime, Runtime::open(options));
+  if (const Status cache = session.runtime->cache_status(); !cache.ok()) {
+    say_warning(fmt::format("no disk cache: {}", cache.message()));
+  }
+  return session;
+}
+
+Json describe(const Session& session, const SessionFlags& flags) {
+  return Json{{"device", session.device->kind()},
+              {"device_name", session.device->name()},
+              {"arch", to_string(session.runtime->arch())},
+              {"emitter", to_string(flags.target.emitter)},
+              {"lowering", to_string(flags.target.lowering)}};
+}
+
+}  // namespace tailor::cli

@@ -1,0 +1,63 @@
+// The `tailor` command: parses, runs one verb, and turns everything that can go wrong into a message and an exit code.
+#include <exception>
+#include <utility>
+
+#include "runtime/cli/command.h"
+#include "runtime/cli/exit_code.h"
+
+namespace tailor::cli {
+
+int fail(const Status& status, bool as_json) {
+  say_error(status.message());
+  if (as_json) {
+    const Json report{{"verified", false},
+                      {"error", {{"code", to_string(status.code())}, {"message", status.message()}}}};
+    if (const Status printed = print_report(report, true); !printed.ok()) say_error(printed.message());
+  }
+  return exit_code(status);
+}
+
+namespace {
+
+int run_command(int argc, char** argv) {
+  Invocation invocation{read_environment(), executable_path(), {}};
+  CLI::App app("Kernels cut to the shape of ragged inference, made at launch time");
+  app.name("tailor");
+  app.require_subcommand(1);
+  app.set_help_all_flag("--help-all", "Print the help of every verb");
+  app.footer("Exit codes: "
+#define X(name, code, meaning) "\n  " #code "  " meaning
+             TAILOR_EXIT_CODES(X)
+#undef X
+                 "\nEnvironment:"
+#define X(member, variable, what) "\n  " variable "  " what
+             TAILOR_ENVIRONMENT_VARIABLES(X)
+#undef X
+  );
+#define X(add, verb, description) add(*app.add_subcommand(verb, description), invocation);
+  TAILOR_VERBS(X)
+#undef X
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    say_error(error.what());
+    say_info("--help lists what there is");
+    return kExitUsage;
+  }
+  return invocation.action();
+}
+
+}  // namespace
+}  // namespace tailor::cli
+
+int main(int argc, char** argv) {
+  try {
+    return tailor::cli::run_command(argc, argv);
+  } catch (const std::exception& error) {
+    tailor::cli::say_error(std::string("failed: ") + error.what());
+  } catch (...) {
+    tailor::cli::say_error("failed for a reason that has no name");
+  }
+  return tailor::cli::kExitFailed;
+}

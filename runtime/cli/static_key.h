@@ -1,0 +1,36 @@
+// Options that fix a specialization key without a launch, for `emit` and `buckets`.
+#pragma once
+
+#include <string>
+
+#include "runtime/cli/flags.h"
+
+namespace tailor::cli {
+
+struct StaticFlags {
+  std::string op;
+  int64_t heads = 4, head_dim = 64, page_size = 16;
+  DType dtype = DType::kBFloat16;
+  TargetFlags target;
+};
+
+struct KeyFlags {
+  StaticFlags configuration;
+  std::string key;  // printed form; decides alone if given
+  PageLayout layout = PageLayout::kSlotMajor;
+  int64_t misalign_bytes = 0, pad_row = 0;
+  bool index64 = false;
+};
+
+// The architecture where no device is at hand to ask.
+inline constexpr Arch kDefaultArch = Arch::kSm90a;
+
+void add_static_flags(CLI::App& app, StaticFlags& flags);
+void add_key_flags(CLI::App& app, KeyFlags& flags);
+
+Expected<StaticConfiguration> static_configuration(const StaticFlags& flags);
+
+// The key of a launch on dense operands of these shapes, as `tailor run` makes them. No memory is touched.
+Expected<Key> static_key(const KeyFlags& flags);
+
+}  // namespace tailor::cli

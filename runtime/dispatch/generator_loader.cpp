@@ -1,0 +1,64 @@
+#include "runtime/dispatch/generator_loader.h"
+
+#include <vector>
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+namespace tailor {
+namespace {
+
+constexpr const char* kLibrary = "libtailor_codegen.so";
+
+std::string own_folder() {
+  Dl_info info{};
+  if (!dladdr(reinterpret_cast<void*>(&own_folder), &info) || !info.dli_fname) return "";
+  const std::string path = info.dli_fname;
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+std::vector<std::string> candidates(const std::string& library_path) {
+  if (!library_path.empty()) return {library_path};
+  std::vector<std::string> paths;
+  if (const std::string folder = own_folder(); !folder.empty()) {
+    paths.push_back(fmt::format("{}/{}", folder, kLibrary));
+    paths.push_back(fmt::format("{}/../lib/{}", folder, kLibrary));
+  }
+  paths.emplace_back(kLibrary);
+  return paths;
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<KernelGenerator>> load_generator(const std::string& library_path,
+                                                          const GeneratorOptions& options) {
+  std::string tried;
+  for (const std::string& path : candidates(library_path)) {
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+      const char* why = dlerror();
+      tried += fmt::format("{}{}", tried.empty() ? "" : "; ", why ? why : path.c_str());
+      continue;
+    }
+    const auto create = reinterpret_cast<CreateGeneratorFunction>(dlsym(library, kCreateGeneratorSymbol));
+    if (!create) return unavailable(fmt::format("{} does not export {}", path, kCreateGeneratorSymbol));
+    std::shared_ptr<KernelGenerator> generator(create(options));
+    if (!generator) return unavailable(fmt::format("{} could not start the code generator", path));
+    return generator;
+  }
+  return unavailable(
+      fmt::format("the code generator could not be loaded: {}. Build {} (target tailor_codegen), give its path, or "
+                  "serve from a cache that holds every key",
+                  tried, kLibrary));
+}
+
+Expected<std::shared_ptr<KernelGenerator>> GeneratorSource::get() {
+  const std::lock_guard lock(mutex_);
+  if (!generator_) {
+    TAILOR_ASSIGN_OR_RETURN(generator_, load_generator(library_path_, options_));
+  }
+  return generator_;
+}
+
+}  // namespace tailor
