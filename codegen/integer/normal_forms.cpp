@@ -28,6 +28,8 @@ struct RowOps {
     return m.add_row(target, source, factor) && u.add_row(target, source, factor) &&
            u_inverse.add_col(source, target, -factor);
   }
+  // target -= q * source
+  bool subtract(size_t target, size_t source, int64_t q) { return q != INT64_MIN && add(target, source, -q); }
   bool negate(size_t row) { return m.negate_row(row) && u.negate_row(row) && u_inverse.negate_col(row); }
 };
 
@@ -48,6 +50,7 @@ struct ColOps {
     return m.add_col(target, source, factor) && v.add_col(target, source, factor) &&
            v_inverse.add_row(source, target, -factor);
   }
+  bool subtract(size_t target, size_t source, int64_t q) { return q != INT64_MIN && add(target, source, -q); }
 };
 
 // Nearest integer to a / b (ties either way): remainders at most |b| / 2 keep entries small. b != 0 and the quotient fits.
@@ -78,7 +81,7 @@ bool eliminate_below(RowOps& ops, size_t row, size_t col) {
     for (size_t r = row + 1; r < ops.m.rows(); ++r) {
       if (ops.m.at(r, col) == 0) continue;
       int64_t q = rounded_quotient(ops.m.at(r, col), ops.m.at(row, col));
-      if (!ops.add(r, row, -q)) return false;
+      if (!ops.subtract(r, row, q)) return false;
       done = done && ops.m.at(r, col) == 0;
     }
     if (done) return true;
@@ -111,7 +114,7 @@ bool bring_pivot(RowOps& rows, ColOps& cols, size_t k) {
 std::optional<size_t> row_not_divided(const Matrix& m, size_t k) {
   for (size_t r = k + 1; r < m.rows(); ++r) {
     for (size_t c = k + 1; c < m.cols(); ++c) {
-      if (m.at(r, c) % m.at(k, k) != 0) return r;
+      if (magnitude(m.at(r, c)) % magnitude(m.at(k, k)) != 0) return r;
     }
   }
   return std::nullopt;
@@ -160,7 +163,7 @@ Expected<HermiteForm> hermite_normal_form(const Matrix& a) {
     if (pivot < 0 && !ops.negate(row)) return overflow_error("Hermite normal form");
     pivot = form.h.at(row, col);
     for (size_t above = 0; above < row; ++above) {
-      if (!ops.add(above, row, -floor_div(form.h.at(above, col), pivot))) return overflow_error("Hermite normal form");
+      if (!ops.subtract(above, row, floor_div(form.h.at(above, col), pivot))) return overflow_error("Hermite normal form");
     }
     form.pivots.push_back(col);
     ++row;
@@ -183,12 +186,12 @@ Expected<SmithForm> smith_normal_form(const Matrix& a) {
     bool clean = true;
     for (size_t r = k + 1; r < a.rows(); ++r) {
       if (form.d.at(r, k) == 0) continue;
-      if (!rows.add(r, k, -rounded_quotient(form.d.at(r, k), form.d.at(k, k)))) return overflow;
+      if (!rows.subtract(r, k, rounded_quotient(form.d.at(r, k), form.d.at(k, k)))) return overflow;
       clean = clean && form.d.at(r, k) == 0;
     }
     for (size_t c = k + 1; c < a.cols(); ++c) {
       if (form.d.at(k, c) == 0) continue;
-      if (!cols.add(c, k, -rounded_quotient(form.d.at(k, c), form.d.at(k, k)))) return overflow;
+      if (!cols.subtract(c, k, rounded_quotient(form.d.at(k, c), form.d.at(k, k)))) return overflow;
       clean = clean && form.d.at(k, c) == 0;
     }
     if (!clean) continue;  // a smaller entry appeared; it becomes the pivot, so this ends
@@ -196,7 +199,7 @@ Expected<SmithForm> smith_normal_form(const Matrix& a) {
       if (!rows.add(k, *r, 1)) return overflow;
       // Row k now holds an entry the pivot does not divide; one column step leaves a remainder smaller than the pivot.
       for (size_t c = k + 1; c < a.cols(); ++c) {
-        if (!cols.add(c, k, -rounded_quotient(form.d.at(k, c), form.d.at(k, k)))) return overflow;
+        if (!cols.subtract(c, k, rounded_quotient(form.d.at(k, c), form.d.at(k, k)))) return overflow;
       }
       continue;
     }

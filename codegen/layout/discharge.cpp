@@ -98,7 +98,10 @@ Expected<DischargeResult> discharge(const GuardedAffineLayout& layout, const Fac
   std::vector<Piece> pieces;
   for (size_t p = 0; p < layout.pieces().size(); ++p) {
     Piece piece = layout.pieces()[p];
-    std::vector<Constraint> open = piece.guard;
+    std::vector<Constraint> open;  // every guard once, less those proved
+    for (const Constraint& constraint : piece.guard) {
+      if (std::find(open.begin(), open.end(), constraint) == open.end()) open.push_back(constraint);
+    }
     bool unreachable = false;
     for (size_t g = 0; g < piece.guard.size(); ++g) {
       const Constraint& constraint = piece.guard[g];

@@ -13,6 +13,8 @@
 #include <memory>
 #include <set>
 
+#include "codegen/integer/arithmetic.h"
+
 namespace tailor::codegen::layout {
 namespace {
 
@@ -70,6 +72,11 @@ class Names {
   std::map<std::string, size_t> index_;
 };
 
+// " - 3*x": isl reads no sign or parenthesis after an operator.
+std::string signed_product(int64_t coefficient, const std::string& atom) {
+  return fmt::format(" {} {}*{}", coefficient < 0 ? '-' : '+', integer::magnitude(coefficient), atom);
+}
+
 template <class Rename>
 std::string print(const AffineExpr& expr, const Rename& rename) {
   std::string text = fmt::to_string(expr.constant());
@@ -77,7 +84,7 @@ std::string print(const AffineExpr& expr, const Rename& rename) {
     std::string atom = term.atom.is_floor() ? fmt::format("floor(({})/{})", print(*term.atom.numerator, rename),
                                                           term.atom.denominator)
                                             : rename(term.atom.symbol);
-    text += fmt::format(" + ({})*{}", term.coefficient, atom);
+    text += signed_product(term.coefficient, atom);
   }
   return text;
 }
@@ -155,7 +162,7 @@ Expected<std::string> map_text(const GuardedAffineLayout& layout, const std::vec
                                          piece.a[o][i].to_string(), layout.dims()[i].name));
         }
         if (piece.a[o][i].constant() == 0) continue;
-        text += fmt::format(" + ({})*{}", piece.a[o][i].constant(), rename(layout.dims()[i].name));
+        text += signed_product(piece.a[o][i].constant(), rename(layout.dims()[i].name));
       }
       outputs.push_back(std::move(text));
     }

@@ -46,9 +46,13 @@ Expected<int64_t> parse_positive(Scanner& scanner) {
   return value;
 }
 
-// factor := integer | name | '(' sum ')' | 'floor' '(' sum '/' integer ')', then any number of "mod integer"
+// factor := '-' factor | primary ('mod' integer)*;  primary := integer | name | '(' sum ')' | 'floor' '(' sum '/' integer ')'
 Expected<AffineExpr> parse_factor(Scanner& scanner, int depth) {
   if (depth > kMaxDepth) return scanner.error("at most 64 nested parentheses");
+  if (scanner.accept("-")) {
+    TAILOR_ASSIGN_OR_RETURN(AffineExpr negated, parse_factor(scanner, depth + 1));
+    return negated.scale(-1);
+  }
   AffineExpr value;
   if (scanner.peek_integer()) {
     TAILOR_ASSIGN_OR_RETURN(int64_t constant, scanner.integer());

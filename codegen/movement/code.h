@@ -3,8 +3,8 @@
 //
 // Index values ("index") are byte offsets: i32, read as unsigned, or i64 when some offset may reach 2^31.
 //
-// Ownership: refers to the Builder and to the enclosing scope, which must outlive it. A child scope belongs to the region
-// that is open while it is used. Thread-safety: none. Errors: none; operands must be of the stated types.
+// Ownership: refers to the Builder and to the enclosing scope, which must outlive it. A child scope belongs to the
+// region that is open while it is used. Thread-safety: none. Errors: none; operands must be of the stated types.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ class Code {
   Value times(Value a, int64_t factor);             // shift where that is one
   Value divide(Value n, int64_t d, int64_t bound);  // exact for unsigned n <= bound; i32
   Value modulo(Value n, int64_t d, int64_t bound);
-  Value to_index(Value i32);  // zero-extends when wide
+  Value to_index(Value i32);                // zero-extends when wide
   Value pointer(Value base, Value offset);  // a missing offset is 0
   Value pointer(Value base, int64_t offset);
 

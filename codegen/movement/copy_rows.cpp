@@ -139,7 +139,8 @@ void CopyRows::move(Code& code, size_t first, const std::vector<RowOffsets>& off
     for (const Wave* w : waves[c]) {
       const Value from = address(view, offsets[c].source, w->source, hoisted_[first + c].source_bases);
       const int width = static_cast<int>(w->width);
-      loaded.push_back(code.builder().load(kernel::bits_type(width), from, {view.name, w->what, width, true}, w->guard));
+      loaded.push_back(
+          code.builder().load(kernel::bits_type(width), from, {view.name, w->what, width, true}, w->guard));
     }
   }
   size_t next = 0;
@@ -187,7 +188,9 @@ void CopyRows::long_stream(Code& code, size_t first, const std::vector<RowOffset
   const Value end = code.i32(count), step = code.i32(group * plan_.threads.lanes);
   b.while_loop(
       {code.i32(0)},
-      [&](const kernel::Builder::Values& at) { return std::pair{b.compare(Compare::kUlt, at[0], end), at}; },
+      [&](const kernel::Builder::Values& at) {
+        return std::pair{b.compare(Compare::kUlt, at[0], end), at};
+      },
       [&](const kernel::Builder::Values& at) {
         Code inner = code.child();
         const Value v = inner.add(at[0], lane_);

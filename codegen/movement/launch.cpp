@@ -83,7 +83,8 @@ Expected<std::vector<HostParameter>> host_parameters(const tile::Program& progra
   int rows_symbol = -1;
   for (const auto& [name, use] : uses_of(program, rows)) {
     const int symbol = find_symbol(key, name);
-    if (symbol < 0) return internal_error(fmt::format("tile program names the symbol {}, which its schema lacks", name));
+    if (symbol < 0)
+      return internal_error(fmt::format("tile program names the symbol {}, which its schema lacks", name));
     HostParameter p{name, kernel::Type::kI32, false, {symbol_term(symbol)}};
     if (use == Use::kAddress) {
       p.type = kernel::Type::kPtr;
@@ -124,8 +125,9 @@ Expected<std::vector<HostParameter>> host_parameters(const tile::Program& progra
 LaunchPlan launch_plan(const kernel::Program& program, const std::vector<HostParameter>& parameters,
                        const RowPlan& rows, uint16_t rows_symbol) {
   LaunchPlan plan;
-  plan.grid[0] = {symbol_term(rows_symbol), constant_term(rows.threads.rows_per_block), {PlanOp::kCeilDiv, 0},
-                  {PlanOp::kSmCount, 0},    {PlanOp::kBlocksPerSm, 0},                  {PlanOp::kMul, 0},
+  plan.grid[0] = {symbol_term(rows_symbol),  constant_term(rows.threads.rows_per_block),
+                  {PlanOp::kCeilDiv, 0},     {PlanOp::kSmCount, 0},
+                  {PlanOp::kBlocksPerSm, 0}, {PlanOp::kMul, 0},
                   {PlanOp::kMin, 0}};
   plan.grid[1] = plan.grid[2] = {constant_term(1)};
   plan.block = {program.block_threads, 1, 1};

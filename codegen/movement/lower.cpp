@@ -69,7 +69,9 @@ class RowLowering {
       reporter_ = {};
       builder_.while_loop(
           {first},
-          [&](const Values& at) { return std::pair{builder_.compare(Compare::kUlt, at[0], end), at}; },
+          [&](const Values& at) {
+            return std::pair{builder_.compare(Compare::kUlt, at[0], end), at};
+          },
           [&](const Values& at) {
             Code body = inner.child();
             enter(node, named(at[0], program_.name_of(node.results[0])));
@@ -87,8 +89,7 @@ class RowLowering {
     const Value lane = code.modulo(tid_, threads.lanes, block - 1);
     if (threads.lanes > 1 && group.id != tid_.id) named(lane, "lane");
     const Value begin = code.mul(cta_, parameter(kChunk));
-    const Value end =
-        code.binary(Op::kMinU, code.add(begin, parameter(kChunk)), extent(code, node.extent));
+    const Value end = code.binary(Op::kMinU, code.add(begin, parameter(kChunk)), extent(code, node.extent));
     const Value first = named(code.add(begin, group), "first_row");
     const bool searches = !node.body.empty() && node.body[0].op == tile::Op::kSearch;
     Value work = code.compare(Compare::kUlt, first, end);
@@ -109,7 +110,10 @@ class RowLowering {
       }
       const Value step = prologue.i32(threads.rows_per_block);
       builder_.while_loop(
-          init, [&](const Values& at) { return std::pair{builder_.compare(Compare::kUlt, at[0], end), at}; },
+          init,
+          [&](const Values& at) {
+            return std::pair{builder_.compare(Compare::kUlt, at[0], end), at};
+          },
           [&](const Values& at) {
             Code body = prologue.child();
             enter(node, named(at[0], program_.name_of(node.results[0])));
@@ -140,10 +144,11 @@ class RowLowering {
   // The last s in [0, segments) with offsets[s] <= row, if offsets do not decrease; some s in [0, segments) always:
   // low < middle < high holds whatever is loaded. segments > 0.
   SearchState binary_search(Code& code, const tile::Node& search, Value row) {
+    const Value one = code.i32(1);
     const Values found = builder_.while_loop(
         {code.i32(0), segments(code, search)},
         [&](const Values& at) {
-          return std::pair{builder_.compare(Compare::kUgt, builder_.sub(at[1], at[0]), code.i32(1)), at};
+          return std::pair{builder_.compare(Compare::kUgt, builder_.sub(at[1], at[0]), one), at};
         },
         [&](const Values& at) {
           Code inner = code.child();

@@ -7,9 +7,9 @@
 //   chunk = max(rows_per_block, ceil(rows / (sm_count * occupancy)))     grid = min(ceil(rows / rows_per_block), …)
 //   row   = ctaid * chunk + tid / L,  + rows_per_block each time, while row < min((ctaid + 1) * chunk, rows)
 //
-// Row arithmetic is unsigned: ctaid * chunk < rows + grid < 2^32 and the step adds at most 256. A `search` is binary once
-// per thread, at its first row, and advances by one segment at a time from there; `check` becomes one or two comparisons
-// (those that earlier checks imply are dropped), `resolve` a magic multiplication.
+// Row arithmetic is unsigned: ctaid * chunk < rows + grid < 2^32 and the step adds at most 256. A `search` is binary
+// once per thread, at its first row, and advances by one segment at a time from there; `check` becomes one or two
+// comparisons (those that earlier checks imply are dropped), `resolve` a magic multiplication.
 //
 // Before: a program that tile::verify accepts, made from the same key. After: a program that kernel::verify accepts; in
 // the tail lowering no access carries a guard; every address is that of the tile program's view, whatever the device

@@ -45,7 +45,8 @@ layout::CopySide side_of(const tile::View& view) {
 Expected<layout::CopyShape> shape_of(const tile::View& source, const tile::View& target, int64_t max_vector_bytes) {
   layout::CopySpace space;
   const char* names[] = {"h", "d"};
-  for (size_t i = 0; i < 2; ++i) space.dims.push_back({names[i], *source.dims[source.dims.size() - 2 + i].extent.exact});
+  for (size_t i = 0; i < 2; ++i)
+    space.dims.push_back({names[i], *source.dims[source.dims.size() - 2 + i].extent.exact});
   return layout::plan_copy(space, side_of(source), side_of(target), source.element_bytes, {}, max_vector_bytes);
 }
 
@@ -148,20 +149,20 @@ Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows
     result.copies.push_back(std::move(copy));
   }
   if (result.copies.empty()) return invalid_argument("the tile program moves no row");
-  const auto widest = std::max_element(
-      result.copies.begin(), result.copies.end(),
-      [](const CopyPlan& a, const CopyPlan& b) { return a.streams[0].count < b.streams[0].count; });
+  const auto widest =
+      std::max_element(result.copies.begin(), result.copies.end(),
+                       [](const CopyPlan& a, const CopyPlan& b) { return a.streams[0].count < b.streams[0].count; });
   const Stream& body = widest->streams[0];
   ThreadMap& threads = result.threads;
   switch (lowering) {
     case Lowering::kTail:
       threads.lanes = choose_lanes(body.count, body.width, static_cast<int>(result.copies.size()));
-      threads.why = body.count % threads.lanes == 0
-                        ? fmt::format("{} vectors = {} lanes * {} waves, exactly", body.count, threads.lanes,
-                                      body.count / threads.lanes)
-                        : fmt::format("{} vectors have no usable divisor: {} full waves of {} lanes and one of {}",
-                                      body.count, body.count / threads.lanes, threads.lanes,
-                                      body.count % threads.lanes);
+      threads.why =
+          body.count % threads.lanes == 0
+              ? fmt::format("{} vectors = {} lanes * {} waves, exactly", body.count, threads.lanes,
+                            body.count / threads.lanes)
+              : fmt::format("{} vectors have no usable divisor: {} full waves of {} lanes and one of {}", body.count,
+                            body.count / threads.lanes, threads.lanes, body.count % threads.lanes);
       break;
     case Lowering::kGuarded:
       threads.lanes = kWarp;

@@ -1,5 +1,5 @@
-// Decides how rows are moved, before any code is emitted: vector width and tail of each copy (codegen/layout), lanes per
-// row and accesses per lane.
+// Decides how rows are moved, before any code is emitted: vector width and tail of each copy (codegen/layout), lanes
+// per row and accesses per lane.
 //
 // Example: [H, D] = [8, 128] of 2 bytes, one run of 2048 bytes, vectors of 16: V = 128 vectors per row. The tail
 // lowering takes L = 16 lanes and 8 waves (V = L * 8): wave i of lane l moves vector l + 16 i, no access needs a guard.
@@ -11,7 +11,8 @@
 //   guarded    a predicate `v < count` (on every wave, the full ones too);
 //   pow2-mask  a predicate per digit, the digits being padded to powers of two.
 //
-// Thread-safety: pure functions. Errors: kInvalidArgument from plan_copy; kUnsupported for a padded row of 2^31 vectors.
+// Thread-safety: pure functions. Errors: kInvalidArgument from plan_copy; kUnsupported for a padded row of 2^31
+// vectors.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ inline constexpr int kMaxHoistedWaves = 16;  // more than this and offsets are d
 struct Digit {
   std::string name;
   int64_t radix = 1;
-  int64_t padded = 1;  // == radix, except under pow2-mask
+  int64_t padded = 1;           // == radix, except under pow2-mask
   tile::Stride source, target;  // bytes per step
 };
 

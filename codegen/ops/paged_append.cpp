@@ -5,8 +5,8 @@
 namespace tailor::codegen::ops {
 
 using namespace append;
-using tile::Relation;
 using tile::constant;
+using tile::Relation;
 using tile::symbol;
 using tile::term;
 
@@ -16,8 +16,7 @@ Expected<tile::Program> paged_append(const Key& key) {
   const auto extent = [&](Symbol s) { return views.extent(s); };
   tile::Builder b{std::string(entry_symbol(OpId::kPagedAppend))};
   const auto new_rows = [&](Symbol address, Symbol row, Symbol head, Symbol dim) {
-    return b.view(
-        views.rows(address, tile::Role::kRead, {extent(kRows)}, {{row}, head, dim}, kHeads, kHeadDim));
+    return b.view(views.rows(address, tile::Role::kRead, {extent(kRows)}, {{row}, head, dim}, kHeads, kHeadDim));
   };
   const auto pool = [&](Symbol address, Symbol page, Symbol slot, Symbol head, Symbol dim) {
     return b.view(views.rows(address, tile::Role::kWrite, {extent(kPoolPages), extent(kPageSize)},
@@ -29,8 +28,7 @@ Expected<tile::Program> paged_append(const Key& key) {
   const tile::ViewId position = b.view(views.index_array(kPosition, extent(kRows)));
   const tile::ViewId k_pages = pool(kKPages, kKPageStride, kKSlotStride, kKPagesHeadStride, kKPagesDimStride);
   const tile::ViewId v_pages = pool(kVPages, kVPageStride, kVSlotStride, kVPagesHeadStride, kVPagesDimStride);
-  const tile::ViewId table =
-      b.view(views.index_table(kBlockTable, extent(kBatch), extent(kMaxPages), kTableStride));
+  const tile::ViewId table = b.view(views.index_table(kBlockTable, extent(kBatch), extent(kMaxPages), kTableStride));
   b.status(views.name(kStatusWord));
 
   b.rows("row", extent(kRows), [&](tile::ValueId row) {
@@ -40,7 +38,8 @@ Expected<tile::Program> paged_append(const Key& key) {
             DeviceFault::kBatchIndexRange, row);
     b.check({constant(0), term(at.value)}, {Relation::kLessEqual}, DeviceFault::kPositionRange, row);
     const auto place = b.resolve(at.value, views.page_size());
-    b.check({term(place.column), symbol(views.name(kMaxPages))}, {Relation::kLess}, DeviceFault::kBlockTableColumn, row);
+    b.check({term(place.column), symbol(views.name(kMaxPages))}, {Relation::kLess}, DeviceFault::kBlockTableColumn,
+            row);
     const auto page = b.load("page", table, {sequence.value, place.column});
     b.check({constant(0), term(page.value), symbol(views.name(kPoolPages))}, {Relation::kLessEqual, Relation::kLess},
             DeviceFault::kPageIndexRange, row);

@@ -1,5 +1,5 @@
-// paged_append as a tile program: pages[block_table[batch_index[i], position[i] / page_size], position[i] % page_size] =
-// new[i], for keys and values.
+// paged_append as a tile program: pages[block_table[batch_index[i], position[i] / page_size], position[i] % page_size]
+// = new[i], for keys and values.
 //
 // Thread-safety: pure. Errors: those of operations.h.
 #pragma once

@@ -5,8 +5,8 @@
 namespace tailor::codegen::ops {
 
 using namespace gather;
-using tile::Relation;
 using tile::constant;
+using tile::Relation;
 using tile::symbol;
 using tile::term;
 
@@ -18,8 +18,7 @@ Expected<tile::Program> paged_gather(const Key& key) {
   const tile::ViewId pages =
       b.view(views.rows(kPages, tile::Role::kRead, {extent(kPoolPages), extent(kPageSize)},
                         {{kPageStride, kSlotStride}, kSourceHeadStride, kSourceDimStride}, kHeads, kHeadDim));
-  const tile::ViewId table =
-      b.view(views.index_table(kBlockTable, extent(kBatch), extent(kMaxPages), kTableStride));
+  const tile::ViewId table = b.view(views.index_table(kBlockTable, extent(kBatch), extent(kMaxPages), kTableStride));
   const tile::ViewId lengths = b.view(views.index_array(kSeqLens, extent(kBatch)));
   const tile::ViewId offsets = b.view(views.index_array(kCuSeqlens, tile::Extent::of(views.name(kBatch), 1)));
   const tile::ViewId packed = b.view(views.rows(kPacked, tile::Role::kWrite, {extent(kRows)},
@@ -44,7 +43,8 @@ Expected<tile::Program> paged_gather(const Key& key) {
     const auto length = b.load("length", lengths, {segment.index});
     b.check({term(t), term(length.value)}, {Relation::kLess}, DeviceFault::kSeqLenMismatch, segment.index);
     const auto place = b.resolve(t, views.page_size());
-    b.check({term(place.column), symbol(views.name(kMaxPages))}, {Relation::kLess}, DeviceFault::kBlockTableColumn, row);
+    b.check({term(place.column), symbol(views.name(kMaxPages))}, {Relation::kLess}, DeviceFault::kBlockTableColumn,
+            row);
     const auto page = b.load("page", table, {segment.index, place.column});
     b.check({constant(0), term(page.value), symbol(views.name(kPoolPages))}, {Relation::kLessEqual, Relation::kLess},
             DeviceFault::kPageIndexRange, row);

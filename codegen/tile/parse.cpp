@@ -249,10 +249,10 @@ class Parser {
     node.chain.push_back(std::move(first));
     while (lexer_.peek() != "else") {
       bool found = false;
-#define X(name, text)                           \
-  if (!found && lexer_.accept(text)) {          \
-    node.relations.push_back(Relation::name);   \
-    found = true;                               \
+#define X(name, text)                         \
+  if (!found && lexer_.accept(text)) {        \
+    node.relations.push_back(Relation::name); \
+    found = true;                             \
   }
       TAILOR_TILE_RELATIONS(X)
 #undef X
@@ -319,10 +319,10 @@ class Parser {
     TAILOR_RETURN_IF_ERROR(expect("="));
     Node node;
     bool known = false;
-#define X(name, text, count, memory, meaning)                           \
-  if (!known && result_count(Op::name) > 0 && lexer_.accept(text)) {    \
-    node.op = Op::name;                                                 \
-    known = true;                                                       \
+#define X(name, text, count, memory, meaning)                        \
+  if (!known && result_count(Op::name) > 0 && lexer_.accept(text)) { \
+    node.op = Op::name;                                              \
+    known = true;                                                    \
   }
     TAILOR_TILE_OPS(X)
 #undef X

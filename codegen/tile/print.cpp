@@ -42,7 +42,8 @@ std::string chain(const Program& program, const Node& node) {
   std::string text;
   for (size_t i = 0; i < node.chain.size(); ++i) {
     if (i > 0) {
-      text += i - 1 < node.relations.size() ? fmt::format(" {} ", to_string(node.relations[i - 1])) : std::string(" ? ");
+      text +=
+          i - 1 < node.relations.size() ? fmt::format(" {} ", to_string(node.relations[i - 1])) : std::string(" ? ");
     }
     const Term& t = node.chain[i];
     text += t.value != kNone ? name(program, t.value) : to_string(t.extent);
@@ -85,10 +86,9 @@ std::string print_node(const Program& program, const Node& node) {
     case Op::kResolve:
       return fmt::format("{} {} by {}", lhs, names(program, node.operands), node.immediate);
     case Op::kCheck: {
-      const std::string otherwise =
-          node.fault == DeviceFault::kNone
-              ? std::string("skip")
-              : fmt::format("{} at {}", fault_name(node.fault), name(program, node.fault_index));
+      const std::string otherwise = node.fault == DeviceFault::kNone ? std::string("skip")
+                                                                     : fmt::format("{} at {}", fault_name(node.fault),
+                                                                                   name(program, node.fault_index));
       return fmt::format("check {} else {}", chain(program, node), otherwise);
     }
     case Op::kCopy:

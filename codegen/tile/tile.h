@@ -25,10 +25,10 @@
 // maps indices to base + Σ index·stride bytes. `rows` runs its body for every index of its extent, in any order; `each`
 // the same, but only when the named status word is there, and for its checks only. `check` ends the current iteration
 // when a comparison of its chain fails and, with a fault, reports it at the index given. `search` yields some s with
-// 0 <= s < extent - 1 and the two neighbours view[s], view[s + 1]; for a non-decreasing view that brackets the row it is
-// the bracketing s; otherwise nothing is known of it (the neighbours are havoced: check them); an iteration that has no
-// s at all ends. `resolve t by n` yields t / n and t mod n. `copy` moves the trailing two dimensions [H, D] of one view
-// to another.
+// 0 <= s < extent - 1 and the two neighbours view[s], view[s + 1]; for a non-decreasing view that brackets the row it
+// is the bracketing s; otherwise nothing is known of it (the neighbours are havoced: check them); an iteration that has
+// no s at all ends. `resolve t by n` yields t / n and t mod n. `copy` moves the trailing two dimensions [H, D] of one
+// view to another.
 //
 // Order. Memory operations are unordered unless tokens order them, as in CUDA Tile IR: each takes an optional token
 // (`after %t`) and yields one; `token` makes a token that waits for nothing, `join` one that waits for all of its
@@ -51,17 +51,17 @@
 namespace tailor::codegen::tile {
 
 // name, text, results (scalars, then a token if it is a memory operation), is a memory operation, meaning
-#define TAILOR_TILE_OPS(X)                                                                               \
-  X(kToken, "token", 1, false, "a token that waits for nothing")                                         \
-  X(kJoin, "join", 1, false, "a token that waits for all operands, two or more")                         \
-  X(kLoad, "load", 2, true, "one element of an int32 view")                                              \
-  X(kSearch, "search", 4, true, "the segment of a row in a view of offsets: s, view[s], view[s + 1]")    \
-  X(kAdd, "add", 1, false, "scalar plus a constant; must not overflow")                                  \
-  X(kSub, "sub", 1, false, "a - b with 0 <= b <= a shown")                                               \
-  X(kResolve, "resolve", 2, false, "quotient and remainder of a non-negative scalar by a constant")      \
-  X(kCheck, "check", 0, false, "ends the iteration unless the chain of comparisons holds")               \
-  X(kCopy, "copy", 1, true, "moves a row [H, D] between two views")                                      \
-  X(kEach, "each", 0, false, "loop over promises: runs only when a status word was supplied")            \
+#define TAILOR_TILE_OPS(X)                                                                            \
+  X(kToken, "token", 1, false, "a token that waits for nothing")                                      \
+  X(kJoin, "join", 1, false, "a token that waits for all operands, two or more")                      \
+  X(kLoad, "load", 2, true, "one element of an int32 view")                                           \
+  X(kSearch, "search", 4, true, "the segment of a row in a view of offsets: s, view[s], view[s + 1]") \
+  X(kAdd, "add", 1, false, "scalar plus a constant; must not overflow")                               \
+  X(kSub, "sub", 1, false, "a - b with 0 <= b <= a shown")                                            \
+  X(kResolve, "resolve", 2, false, "quotient and remainder of a non-negative scalar by a constant")   \
+  X(kCheck, "check", 0, false, "ends the iteration unless the chain of comparisons holds")            \
+  X(kCopy, "copy", 1, true, "moves a row [H, D] between two views")                                   \
+  X(kEach, "each", 0, false, "loop over promises: runs only when a status word was supplied")         \
   X(kRows, "rows", 0, false, "loop over the rows to move")
 
 enum class Op : uint8_t {
@@ -200,7 +200,8 @@ std::optional<DeviceFault> parse_fault(std::string_view name);
 // seen only inside its loop; and, with every loaded value taken for arbitrary:
 //  - each index of each access lies in [0, extent) of its dimension, shown from the checks passed before it;
 //  - `sub`, `add` and `resolve` cannot overflow or see a negative operand;
-//  - reads are of read views and writes of write views; `each` writes nothing; two accesses of one body to the same view,
+//  - reads are of read views and writes of write views; `each` writes nothing; two accesses of one body to the same
+//  view,
 //    at least one a write, are ordered by tokens;
 //  - both sides of a copy have the same trailing [H, D], exact, and the same element.
 // Errors: kInvalidArgument naming node and rule.
@@ -209,8 +210,8 @@ Status verify(const Program& program);
 std::string print(const Program& program);
 std::string print_node(const Program& program, const Node& node);  // one line, without its body
 
-// Reads what `print` writes. Errors: kInvalidArgument with "line:column: expected …". Verifies nothing but syntax, names
-// and types of names.
+// Reads what `print` writes. Errors: kInvalidArgument with "line:column: expected …". Verifies nothing but syntax,
+// names and types of names.
 Expected<Program> parse(std::string_view text);
 
 // Builds a program in order. Names are made unique by a numeric suffix; nothing else is checked (see verify).

@@ -19,7 +19,8 @@ class Verifier {
     if (program_.entry().empty()) return invalid_argument("tile program has no entry name");
     std::set<std::string> names;
     for (const View& view : program_.views()) {
-      if (!names.insert(view.name).second) return invalid_argument(fmt::format("view @{} is declared twice", view.name));
+      if (!names.insert(view.name).second)
+        return invalid_argument(fmt::format("view @{} is declared twice", view.name));
       TAILOR_RETURN_IF_ERROR(check_view(view));
     }
     for (ValueId v = 0; v < program_.value_count(); ++v) {
@@ -40,8 +41,10 @@ class Verifier {
   }
 
   Status check_extent(const Extent& extent, const std::string& what) const {
-    if (extent.exact ? *extent.exact < 0 || *extent.exact > kScalarMax : extent.symbol.empty() || !in_limit(extent.offset)) {
-      return invalid_argument(fmt::format("{} is \"{}\"; it must be a symbol or in [0, 2^31)", what, to_string(extent)));
+    if (extent.exact ? *extent.exact < 0 || *extent.exact > kScalarMax
+                     : extent.symbol.empty() || !in_limit(extent.offset)) {
+      return invalid_argument(
+          fmt::format("{} is \"{}\"; it must be a symbol or in [0, 2^31)", what, to_string(extent)));
     }
     return {};
   }
@@ -137,9 +140,11 @@ class Verifier {
   }
 
   Status check_use(const Node& node, ValueId v, Type type) const {
-    if (v >= program_.value_count() || !visible_[v]) return broken(node, "uses a value that is not defined before it here");
+    if (v >= program_.value_count() || !visible_[v])
+      return broken(node, "uses a value that is not defined before it here");
     if (program_.type_of(v) != type) {
-      return broken(node, fmt::format("needs %{} to be a {}", program_.name_of(v), type == Type::kToken ? "token" : "scalar"));
+      return broken(
+          node, fmt::format("needs %{} to be a {}", program_.name_of(v), type == Type::kToken ? "token" : "scalar"));
     }
     return {};
   }
@@ -167,7 +172,8 @@ class Verifier {
       const ValueId v = node.results[i];
       if (!ever_.insert(v).second) return broken(node, fmt::format("defines %{} again", program_.name_of(v)));
       const Type type = makes_token && i + 1 == node.results.size() ? Type::kToken : Type::kScalar;
-      if (program_.type_of(v) != type) return broken(node, fmt::format("gives %{} the wrong type", program_.name_of(v)));
+      if (program_.type_of(v) != type)
+        return broken(node, fmt::format("gives %{} the wrong type", program_.name_of(v)));
       visible_[v] = true;
       defined.push_back(v);
     }
@@ -201,11 +207,13 @@ class Verifier {
       case Op::kJoin:
         return {};
       case Op::kLoad:
-        if (program_.views()[node.view].element_bytes != 4) return broken(node, "loads a scalar from a view that is not int32");
+        if (program_.views()[node.view].element_bytes != 4)
+          return broken(node, "loads a scalar from a view that is not int32");
         return check_bounds(node, node.view, node.indices, 0);
       case Op::kSearch: {
         const View& view = program_.views()[node.view];
-        if (loop.op != Op::kRows || &node != &loop.body.front()) return broken(node, "must be the first node of a rows loop");
+        if (loop.op != Op::kRows || &node != &loop.body.front())
+          return broken(node, "must be the first node of a rows loop");
         if (node.operands[0] != loop.results[0]) return broken(node, "must search for the loop's row");
         if (view.dims.size() != 1 || view.element_bytes != 4) return broken(node, "needs a one-dimensional int32 view");
         if (view.dims[0].extent.exact || view.dims[0].extent.offset != 1) {
@@ -229,13 +237,15 @@ class Verifier {
         }
         return {};
       case Op::kResolve:
-        if (node.immediate < 1 || node.immediate > kScalarMax) return broken(node, "divides by a number outside [1, 2^31)");
+        if (node.immediate < 1 || node.immediate > kScalarMax)
+          return broken(node, "divides by a number outside [1, 2^31)");
         if (!known_.shows(constant(0), Relation::kLessEqual, term(node.operands[0]))) {
           return broken(node, "divides a scalar that is not shown to be >= 0");
         }
         return {};
       case Op::kCheck:
-        if (node.fault != DeviceFault::kNone && program_.status().empty()) return broken(node, "has no status word to report to");
+        if (node.fault != DeviceFault::kNone && program_.status().empty())
+          return broken(node, "has no status word to report to");
         return {};
       case Op::kCopy:
         if (loop.op == Op::kEach) return broken(node, "writes in a loop over promises");
@@ -254,7 +264,8 @@ class Verifier {
     if (target.element_bytes != source.element_bytes) return broken(node, "moves between elements of different size");
     if (target.dims.size() < 3 || source.dims.size() < 3) return broken(node, "needs views with trailing [H, D]");
     for (size_t back = 1; back <= 2; ++back) {
-      const Extent &a = target.dims[target.dims.size() - back].extent, &b = source.dims[source.dims.size() - back].extent;
+      const Extent &a = target.dims[target.dims.size() - back].extent,
+                   &b = source.dims[source.dims.size() - back].extent;
       if (!a.exact || !b.exact || *a.exact != *b.exact || *a.exact < 1) {
         return broken(node, "needs the same exact, positive [H, D] on both sides");
       }

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "cache/store.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/flags.h"
 #include "runtime/dispatch/action_key.h"
@@ -73,7 +72,7 @@ int run_query(const CacheOptions& options, Query query, const Environment& envir
     return fail(not_found(fmt::format("there is no cache at {} (from {})", location->root, location->origin)),
                 options.json);
   }
-  auto store = cache::Store::open({.root = location->root});
+  auto store = open_store(*location);
   if (!store.ok()) return fail(store.status(), options.json);
   auto answer = query(**store);
   if (!answer.ok()) return fail(answer.status(), options.json);

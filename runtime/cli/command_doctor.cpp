@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "cache/format.h"
-#include "cache/store.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/flags.h"
 #include "runtime/dispatch/generator_digest.h"
@@ -54,7 +53,7 @@ Part cache_part(const CacheFlags& flags, const Environment& environment) {
   const auto location = cache_location(flags, environment);
   const Status usable = [&] {
     if (!location.ok()) return location.status();
-    const auto store = cache::Store::open({.root = location->root});
+    const auto store = open_store(*location);
     if (!store.ok()) return store.status();
     const auto stat = (*store)->stat();
     if (stat.ok()) {

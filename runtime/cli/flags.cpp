@@ -1,10 +1,9 @@
 #include "runtime/cli/flags.h"
 
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
-
-#include "cache/store.h"
 
 namespace tailor::cli {
 namespace {
@@ -93,6 +92,12 @@ Expected<CacheLocation> cache_location(const CacheFlags& flags, const Environmen
   TAILOR_ASSIGN_OR_RETURN(std::string root, cache::default_root(environment.xdg_cache_home, environment.home));
   const bool xdg = environment.xdg_cache_home.starts_with('/');
   return CacheLocation{std::move(root), xdg ? "XDG_CACHE_HOME" : "HOME"};
+}
+
+Expected<std::unique_ptr<cache::Store>> open_store(const CacheLocation& location) {
+  cache::StoreOptions options;
+  options.root = location.root;
+  return cache::Store::open(std::move(options));
 }
 
 void add_session_flags(CLI::App& app, SessionFlags& flags) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cache/store.h"
 #include "runtime/bucket/key_space.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/device.h"
@@ -48,6 +49,7 @@ struct CacheLocation {
   std::string root;    // absolute
   std::string origin;  // which flag or variable decided
 };
+Expected<std::unique_ptr<cache::Store>> open_store(const CacheLocation& location);
 Expected<CacheLocation> cache_location(const CacheFlags& flags, const Environment& environment);
 
 void add_json_flag(CLI::App& app, bool& json);

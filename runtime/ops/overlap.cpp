@@ -9,7 +9,8 @@
 namespace tailor {
 namespace {
 
-// Search for d_0 … d_{k-1}, |d_i| <= n_i - 1, with Σ d_i s_i = target. Dimensions are in increasing order of stride.
+// Search for d_0 … d_{k-1}, |d_i| <= n_i - 1, with Σ d_i s_i = target. Dimensions are in increasing order of stride;
+// the last two steps are closed forms, the others enumerate what the spans allow.
 class DifferenceSearch {
  public:
   DifferenceSearch(std::span<const StridedDim> dims) : dims_(dims) {
@@ -27,8 +28,9 @@ class DifferenceSearch {
       elements *= d.extent;
       if (elements > static_cast<Wide>(span_[rank]) / gcd_[rank] + 1) return Overlap::kOverlapping;
     }
+    if (rank >= 2 && lowest_pair_overlaps()) return Overlap::kOverlapping;
     // The highest non-zero component may be taken positive, since -d is a solution with d.
-    for (size_t top = 0; top < rank; ++top) {
+    for (size_t top = 2; top < rank; ++top) {
       const int64_t most = std::min(dims_[top].extent - 1, span_[top] / dims_[top].stride);
       for (int64_t d = 1; d <= most; ++d) {
         if (reachable(top, -static_cast<Wide>(d) * dims_[top].stride)) return Overlap::kOverlapping;
@@ -39,16 +41,20 @@ class DifferenceSearch {
   }
 
  private:
+  // d_0 s_0 = d_1 s_1 has the smallest solution (s_1 / g, s_0 / g).
+  bool lowest_pair_overlaps() const {
+    return dims_[1].stride / gcd_[2] <= dims_[0].extent - 1 && dims_[0].stride / gcd_[2] <= dims_[1].extent - 1;
+  }
+
+  // count >= 2.
   bool reachable(size_t count, Wide target) {
     --steps_left_;
     if (target > span_[count] || -target > span_[count]) return false;
-    if (count == 0) return true;
     if (target % gcd_[count] != 0) return false;
     const StridedDim& last = dims_[count - 1];
     const Wide below = span_[count - 1];
     const Wide low = std::max<Wide>(ceil_div(target - below, last.stride), -(last.extent - 1));
     const Wide high = std::min<Wide>(floor_div(target + below, last.stride), last.extent - 1);
-    if (count == 1) return low <= high;  // below == 0: exactly target / stride, which the gcd test made whole
     if (count == 2) return pair_reachable(target, low, high);
     for (Wide d = low; d <= high && steps_left_ > 0; ++d) {
       if (reachable(count - 1, target - d * last.stride)) return true;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "runtime/virtual_device/program.h"
 
@@ -105,7 +106,7 @@ struct LaneSet {
 // The best compilation for this machine.
 const LaneSet& lane_set();
 // The handler with this key, or nullptr.
-LaneFn find_lane_op(const char* key);
+LaneFn find_lane_op(std::string_view key);
 
 // Slow paths that handlers call (memory.cpp). Fills `cache` with the live allocation that holds the whole of
 // [address, address + bytes); false when there is none.

@@ -162,7 +162,7 @@ Stop run_ops(ExecContext& x, uint32_t& pc_, uint32_t join) {
           if (x.faulted) return leave(Stop::kFault);
         } else if (op.cls == Class::kCount) {
           // No lane to ask: the class of a fully predicated-off generic access is that of global memory.
-          counters.warp_instructions[static_cast<size_t>(op.imm >> 31 ? Class::kGlobalStore : Class::kGlobalLoad)] += 1;
+          counters.warp_instructions[static_cast<size_t>(op.flags & kIsStore ? Class::kGlobalStore : Class::kGlobalLoad)] += 1;
         }
         ++pc;
         break;

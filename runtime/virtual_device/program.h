@@ -61,7 +61,8 @@ enum class AccessSpace : uint8_t { kGlobal, kShared, kLocal, kGeneric, kParamete
 // Flags of Op::flags.
 inline constexpr uint8_t kFtz = 1;
 inline constexpr uint8_t kSat = 2;
-inline constexpr uint8_t kHasLimit = 4;  // memory: Function::limits[op.limit] bounds the access
+inline constexpr uint8_t kHasLimit = 4;  // memory: DecodedFunction::limits[op.limit] bounds the access
+inline constexpr uint8_t kIsStore = 8;
 
 struct Op {
   LaneFn run = nullptr;

@@ -8,6 +8,9 @@ Program arithmetic(Type type) {
   Value x = b.parameter(type, "a");
   Value y = b.parameter(type, "b");
   Value c = b.parameter(Type::kI32, "c");
+  Value thread = b.add(b.mul(b.special(Special::kCtaidX), b.special(Special::kNtidX)), b.special(Special::kTidX));
+  out = b.ptr_add(out, b.mul(thread, b.i32(kArithmeticBytes)));
+  x = b.add(x, type == Type::kI32 ? thread : b.zero_extend(thread));
   int64_t slot = 0;
   auto keep = [&](Value v) {
     Type t = b.type_of(v);
@@ -55,6 +58,9 @@ Program memory(bool read_only) {
   Builder b("memory", 32);
   Value out = b.parameter(Type::kPtr, "out");
   Value in = b.parameter(Type::kPtr, "in", read_only);
+  Value offset = b.mul(b.special(Special::kTidX), b.i32(kMemoryBytes));
+  out = b.ptr_add(out, offset);
+  in = b.ptr_add(in, offset);
   Value yes = b.constant(Type::kPred, 1);
   Value never = b.compare(Compare::kUgt, b.special(Special::kLaneId), b.i32(31));
   Value even = b.compare(Compare::kEq, b.bit_and(b.special(Special::kTidX), b.i32(1)), b.i32(0));
@@ -103,7 +109,7 @@ Program control() {
   Value zero = b.i32(0);
   Value one = b.i32(1);
   Value tid = b.special(Special::kTidX);
-  Value slot = b.ptr_add(out, b.mul(tid, b.i32(64)));
+  Value slot = b.ptr_add(out, b.mul(tid, b.i32(kControlBytes)));
   int64_t next = 0;
   auto keep = [&](Value v) {
     int bytes = bytes_of(b.type_of(v));

@@ -95,8 +95,9 @@ TEST(TraceGenerator, SeedDecides) {
 }
 
 // Where the real trace is at hand (it is not ours to ship), the made-up one is compared with it directly:
-// Kolmogorov-Smirnov distance of both columns. Both distribution functions agree at the table's points and are monotone,
-// so the distance is at most the largest step of its probabilities, 0.1, however the real one runs in between.
+// Kolmogorov-Smirnov distance of both columns. Both distribution functions agree at the table's points and are
+// monotone, so the distance is at most the largest step of its probabilities, 0.1, however the real one runs in
+// between.
 TEST(TraceGenerator, IsCloseToTheRealTraceWhereThatIsPresent) {
   const auto real = load_trace(std::string(TAILOR_TRACE_DIR) + "/azure_llm_conv_2023.csv");
   if (!real.ok()) GTEST_SKIP() << real.status().message();

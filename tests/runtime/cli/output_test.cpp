@@ -31,9 +31,7 @@ TEST(Output, TextHasEveryLeafUnderItsJsonName) {
             "  long     null\n");
 }
 
-TEST(Output, BytesThatAreNotUtf8DoNotThrow) {
-  EXPECT_FALSE(to_text(Json{{"path", "\xff\xfe"}}).empty());
-}
+TEST(Output, BytesThatAreNotUtf8DoNotThrow) { EXPECT_FALSE(to_text(Json{{"path", "\xff\xfe"}}).empty()); }
 
 TEST(Output, AFileThatCannotBeWrittenIsNamed) {
   const Status status = write_output("x", "/nonexistent/folder/file");

@@ -1,0 +1,257 @@
+#include "codegen/movement/lower.h"
+
+#include <cstring>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "codegen/movement/discharge_guards.h"
+#include "codegen/ops/operations.h"
+#include "runtime/bucket/key_space.h"
+#include "runtime/ops/schema.h"
+#include "tests/codegen/movement/scenario.h"
+
+namespace tailor {
+namespace {
+
+using codegen::movement::Lowered;
+
+Expected<Lowered> lower_key(const Key& key) {
+  TAILOR_ASSIGN_OR_RETURN(const codegen::tile::Program tile, codegen::ops::build_tile(key));
+  TAILOR_RETURN_IF_ERROR(codegen::tile::verify(tile));
+  return codegen::movement::lower(tile, key);
+}
+
+std::vector<Key> keys_of(OpId op, Lowering lowering, int element, int64_t page_size, int64_t heads, int64_t dim) {
+  StaticConfiguration c{op, Arch::kSm90a, Emitter::kLlvm, lowering, element, page_size, heads, dim};
+  return enumerate_keys(c).value();
+}
+
+template <class F>
+void walk(const codegen::kernel::Region& region, const F& f) {
+  for (const codegen::kernel::Instruction& i : region.body) {
+    f(i);
+    for (const codegen::kernel::Region& inner : i.regions) walk(inner, f);
+  }
+}
+
+// Lowers, launches on a device of `device` and compares every byte.
+void expect_exact(const Key& key, const test::ScenarioOptions& options, std::mt19937& random,
+                  const DeviceNumbers& device) {
+  SCOPED_TRACE(to_string(key));
+  const Expected<Lowered> lowered = lower_key(key);
+  ASSERT_TRUE(lowered.ok()) << lowered.status().to_string();
+  const Status verified = codegen::kernel::verify(lowered->program);
+  ASSERT_TRUE(verified.ok()) << verified.to_string();
+  const Status plan = validate(lowered->plan, static_cast<int>(symbols_of(key.op()).size()));
+  ASSERT_TRUE(plan.ok()) << plan.to_string();
+  test::Scenario scenario = test::make_scenario(key, options, random);
+  for (const Fact& premise : lowered->premises) {
+    EXPECT_TRUE(holds(premise, scenario.symbols)) << to_string(premise, symbols_of(key.op())[premise.symbol].name);
+  }
+  const int64_t grid = evaluate(lowered->plan.grid[0], scenario.symbols, device);
+  test::Interpreter machine(lowered->program, scenario.memory);
+  const bool ran =
+      machine.launch(static_cast<uint32_t>(grid), test::parameter_values(lowered->plan, scenario.symbols, device));
+  ASSERT_TRUE(ran) << machine.error;
+  if (key.lowering() == Lowering::kTail) {
+    EXPECT_EQ(machine.counts.guarded, 0u);
+  }
+  if (options.status) {
+    uint64_t word = 0;
+    std::memcpy(&word, scenario.memory.at("status_word").bytes.data(), 8);
+    if (scenario.open) {
+      EXPECT_GE(word, scenario.least_status);
+    } else {
+      EXPECT_EQ(word, scenario.least_status);
+    }
+  }
+  if (scenario.open) return;
+  for (const auto& [name, region] : scenario.expected) {
+    EXPECT_TRUE(region.bytes == scenario.memory.at(name).bytes) << name << " differs";
+  }
+}
+
+constexpr OpId kOps[] = {OpId::kPagedGather, OpId::kPagedAppend};
+constexpr Lowering kLowerings[] = {Lowering::kTail, Lowering::kGuarded, Lowering::kPow2Mask};
+
+class Movement : public testing::TestWithParam<std::tuple<OpId, Lowering>> {
+ protected:
+  OpId op() const { return std::get<0>(GetParam()); }
+  Lowering lowering() const { return std::get<1>(GetParam()); }
+};
+
+// Every bucket of a shape, over shapes that mix elements, page sizes, heads and head dimensions.
+template <class F>
+void for_each_key(OpId op, Lowering lowering, int stride, const F& f) {
+  int n = 0;
+  for (int element : {1, 2, 4, 8}) {
+    for (int64_t page_size : {1, 3, 16, 48, 64}) {
+      for (int64_t heads : {1, 2, 3, 8}) {
+        for (int64_t dim : {1, 5, 64, 65, 80, 127, 128, 576}) {
+          for (const Key& key : keys_of(op, lowering, element, page_size, heads, dim)) {
+            if (n++ % stride == 0) f(key);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Movement, EveryByteIsTheReferenceForASweepOfKeys) {
+  std::mt19937 random(1);
+  int n = 0;
+  for_each_key(op(), lowering(), 131, [&](const Key& key) {
+    if (HasFailure()) return;
+    test::ScenarioOptions options;
+    options.rows = n % 3 == 0 ? 40 : 13;
+    options.head_major = n % 2 == 0;
+    options.status = n % 4 != 0;
+    const bool large = key.get(KeyField::kHeads) * key.get(KeyField::kHeadDim) > 1024;
+    if (large) options.rows = 5;
+    ++n;
+    expect_exact(key, options, random, {n % 5 == 0 ? 2 : 64, n % 3 == 0 ? 1 : 2});
+  });
+  EXPECT_GT(n, 50);
+}
+
+TEST_P(Movement, NoAccessLeavesItsOperandWhateverTheArraysHold) {
+  std::mt19937 random(2);
+  int n = 0;
+  for_each_key(op(), lowering(), 397, [&](const Key& key) {
+    if (HasFailure() || key.get(KeyField::kHeads) * key.get(KeyField::kHeadDim) > 1024) return;
+    for (int repeat = 0; repeat < 4; ++repeat) {
+      test::ScenarioOptions options;
+      options.hostile = true;
+      options.rows = 17;
+      options.batch = 1 + repeat * 2;
+      options.status = repeat != 2;
+      options.head_major = repeat % 2 == 0;
+      expect_exact(key, options, random, {repeat % 2 ? 1 : 64, 1});
+    }
+    ++n;
+  });
+  EXPECT_GT(n, 15);
+}
+
+TEST_P(Movement, EmptyExtentsTouchNothing) {
+  std::mt19937 random(3);
+  for (const Key& key : keys_of(op(), lowering(), 2, 16, 2, 64)) {
+    for (int which = 0; which < 4; ++which) {
+      test::ScenarioOptions options;
+      (which == 0   ? options.rows
+       : which == 1 ? options.batch
+       : which == 2 ? options.pool_pages
+                    : options.max_pages) = 0;
+      for (bool hostile : {false, true}) {
+        options.hostile = hostile;
+        if (op() == OpId::kPagedAppend && which == 2) options.hostile = true;
+        expect_exact(key, options, random, {4, 2});
+      }
+    }
+  }
+}
+
+TEST_P(Movement, PremisesFollowFromTheKey) {
+  for_each_key(op(), lowering(), 89, [&](const Key& key) {
+    const Expected<Lowered> lowered = lower_key(key);
+    ASSERT_TRUE(lowered.ok()) << to_string(key) << ": " << lowered.status().to_string();
+    const FactSet facts = facts_of(key);
+    for (const Fact& premise : lowered->premises) EXPECT_TRUE(implies(facts, premise)) << to_string(key);
+  });
+}
+
+TEST_P(Movement, StaticShapeOfAccesses) {
+  for_each_key(op(), lowering(), 61, [&](const Key& key) {
+    const Expected<Lowered> lowered = lower_key(key);
+    ASSERT_TRUE(lowered.ok()) << to_string(key) << ": " << lowered.status().to_string();
+    const auto& threads = lowered->rows.threads;
+    EXPECT_LE(threads.block(), 256);
+    EXPECT_EQ(lowered->program.block_threads, static_cast<uint32_t>(threads.block()));
+    // The streams tile the row exactly: sum of widths times counts is the row.
+    const uint64_t row = key.get(KeyField::kHeads) * key.get(KeyField::kHeadDim) << key.get(KeyField::kElementLog2);
+    for (const auto& copy : lowered->rows.copies) {
+      uint64_t bytes = 0;
+      for (const auto& stream : copy.streams) bytes += static_cast<uint64_t>(stream.width * stream.count);
+      EXPECT_EQ(bytes, row) << to_string(key);
+      if (key.lowering() == Lowering::kPow2Mask) {
+        EXPECT_EQ(copy.streams.size(), 1u) << "masks are whole vectors";
+      }
+    }
+    walk(lowered->program.body, [&](const codegen::kernel::Instruction& i) {
+      if (i.op != codegen::kernel::Op::kLoad && i.op != codegen::kernel::Op::kStore) return;
+      const std::string& operand = lowered->program.accesses[i.access - 1].operand;
+      const bool moves = operand == "pages" || operand == "packed" || operand == "k" || operand == "v" ||
+                         operand == "k_pages" || operand == "v_pages";
+      EXPECT_EQ(i.guarded, moves && key.lowering() != Lowering::kTail) << to_string(key) << " " << operand;
+    });
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Movement, testing::Combine(testing::ValuesIn(kOps), testing::ValuesIn(kLowerings)),
+                         [](const auto& info) {
+                           std::string name = std::string(to_string(std::get<0>(info.param))) + "_" +
+                                              std::string(to_string(std::get<1>(info.param)));
+                           for (char& c : name) c = c == '-' ? '_' : c;
+                           return name;
+                         });
+
+TEST(Lanes, DivideTheVectorsWhereADivisorIsUsable) {
+  using codegen::movement::choose_lanes;
+  EXPECT_EQ(choose_lanes(128, 16, 1), 16);
+  EXPECT_EQ(choose_lanes(128, 16, 2), 32);
+  EXPECT_EQ(choose_lanes(127, 16, 1), 127);
+  EXPECT_EQ(choose_lanes(1, 4, 1), 1);
+  EXPECT_EQ(choose_lanes(257, 16, 1), 32);      // prime beyond a block
+  EXPECT_EQ(choose_lanes(2 * 257, 16, 1), 32);  // only 1 and 2 divide it
+  for (int64_t v = 1; v <= 2048; ++v) {
+    const int lanes = choose_lanes(v, 16, 1);
+    EXPECT_GE(lanes, 1);
+    EXPECT_LE(lanes, 256);
+    if (v <= 256) {
+      EXPECT_EQ(v % lanes, 0) << v;
+    }
+  }
+}
+
+// Rows of more waves than are hoisted, and of a count without divisors, in every lowering.
+TEST(LongRows, AreMovedInALoopOverWaves) {
+  std::mt19937 random(5);
+  for (OpId op : kOps) {
+    for (Lowering lowering : kLowerings) {
+      for (auto [heads, dim] : {std::pair<int64_t, int64_t>{8, 577}, {3, 1543}, {1, 4099}, {64, 80}}) {
+        const std::vector<Key> keys = keys_of(op, lowering, 2, 3, heads, dim);
+        for (size_t i = 0; i < keys.size(); i += 7) {
+          test::ScenarioOptions options;
+          options.rows = 3;
+          options.head_major = i % 2;
+          expect_exact(keys[i], options, random, {4, 1});
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(Layout, ExplainsWidthLanesAndGuards) {
+  const Key key = keys_of(OpId::kPagedAppend, Lowering::kTail, 2, 48, 8, 128).front();
+  const codegen::tile::Program tile = codegen::ops::build_tile(key).value();
+  const Lowered lowered = codegen::movement::lower(tile, key).value();
+  const std::string text = codegen::movement::explain(tile, lowered.rows).value();
+  EXPECT_NE(text.find("k_pages <- k"), std::string::npos) << text;
+  EXPECT_NE(text.find("proved"), std::string::npos) << text;
+  EXPECT_EQ(text.find("residual"), std::string::npos) << text;
+  EXPECT_EQ(text.find("refuted"), std::string::npos) << text;
+}
+
+// The pow2 lowering's masks are real: over 127 vectors some of its guards are residual.
+TEST(Layout, KeepsResidualGuardsInTheOldWay) {
+  Key key = keys_of(OpId::kPagedGather, Lowering::kPow2Mask, 2, 48, 1, 127).front();
+  const codegen::tile::Program tile = codegen::ops::build_tile(key).value();
+  const Lowered lowered = codegen::movement::lower(tile, key).value();
+  const std::string text = codegen::movement::explain(tile, lowered.rows).value();
+  EXPECT_NE(text.find("residual"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace tailor
