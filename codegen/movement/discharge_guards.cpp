@@ -97,7 +97,23 @@ Expected<std::string> side_layout(const CopyPlan& copy, bool source) {
   TAILOR_ASSIGN_OR_RETURN(
       const layout::GuardedAffineLayout result,
       layout::GuardedAffineLayout::strided(std::move(dims), std::move(strides), AffineExpr::symbol("row_start")));
-  return result.to_string();
+  std::string text = result.to_string();
+  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n')) text.replace(at, 1, " ");
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+// "page_stride*page + slot_stride*slot": where a row starts in a view.
+std::string row_start(const tile::Program& program, tile::ViewId id, const std::vector<tile::ValueId>& indices) {
+  std::string text;
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const tile::Dimension& d = program.views()[id].dims[i];
+    if (d.extent.exact == int64_t{1}) continue;
+    text +=
+        fmt::format("{}{}*{}", text.empty() ? "" : " + ",
+                    d.stride.exact ? std::to_string(*d.stride.exact) : d.stride.symbol, program.name_of(indices[i]));
+  }
+  return text.empty() ? "0" : text;
 }
 
 }  // namespace
@@ -153,7 +169,9 @@ Expected<std::string> explain(const tile::Program& program, const RowPlan& rows)
     text += fmt::format("\n  {}\n", shape.reason);
     for (const bool source : {true, false}) {
       TAILOR_ASSIGN_OR_RETURN(const std::string side, side_layout(copy, source));
-      text += fmt::format("  {} {}\n", source ? "source" : "target", side);
+      text += fmt::format("  {} {}  row_start = {}\n", source ? "source" : "target", side,
+                          source ? row_start(program, copy.copy.source, copy.copy.source_indices)
+                                 : row_start(program, copy.copy.view, copy.copy.indices));
     }
   }
   TAILOR_ASSIGN_OR_RETURN(const std::vector<GuardProof> proofs, discharge_guards(program, rows));

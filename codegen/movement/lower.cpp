@@ -201,7 +201,8 @@ class RowLowering {
             indices.push_back(scalars_[index]);
             what += (what.empty() ? "" : ", ") + program_.name_of(index);
           }
-          define(node.results[0], load(code, node.view, indices, fmt::format("entry [{}]", what)));
+          define(node.results[0], named(load(code, node.view, indices, fmt::format("entry [{}]", what)),
+                                        program_.name_of(node.results[0])));
           break;
         }
         case tile::Op::kSearch:

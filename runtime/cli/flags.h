@@ -21,7 +21,7 @@ void add_choice(CLI::App& app, const std::string& name, T& value, Parse parse, c
          name,
          [&value, parse, allowed, name](const std::string& text) {
            const auto parsed = parse(text);
-           if (!parsed) throw CLI::ValidationError(name, "is '" + text + "'; it must be one of " + allowed);
+           if (!parsed) throw CLI::ValidationError(name, "'" + text + "' is unknown; it must be one of " + allowed);
            value = *parsed;
          },
          what + " (" + allowed + ")")

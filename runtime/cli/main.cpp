@@ -1,6 +1,9 @@
 // The `tailor` command: parses, runs one verb, and turns everything that can go wrong into a message and an exit code.
 #include <exception>
-#include <utility>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "runtime/cli/command.h"
 #include "runtime/cli/exit_code.h"
@@ -19,21 +22,26 @@ int fail(const Status& status, bool as_json) {
 
 namespace {
 
+std::string footer() {
+  std::string text = "Exit codes:\n";
+#define X(name, code, meaning) text += fmt::format("  {:<20} {}\n", code, meaning);
+  TAILOR_EXIT_CODES(X)
+#undef X
+  text += "Environment:\n";
+#define X(member, variable, what) text += fmt::format("  {:<20} {}\n", variable, what);
+  TAILOR_ENVIRONMENT_VARIABLES(X)
+#undef X
+  text.pop_back();
+  return text;
+}
+
 int run_command(int argc, char** argv) {
   Invocation invocation{read_environment(), executable_path(), {}};
   CLI::App app("Kernels cut to the shape of ragged inference, made at launch time");
   app.name("tailor");
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Print the help of every verb");
-  app.footer("Exit codes: "
-#define X(name, code, meaning) "\n  " #code "  " meaning
-             TAILOR_EXIT_CODES(X)
-#undef X
-                 "\nEnvironment:"
-#define X(member, variable, what) "\n  " variable "  " what
-             TAILOR_ENVIRONMENT_VARIABLES(X)
-#undef X
-  );
+  app.footer(footer());
 #define X(add, verb, description) add(*app.add_subcommand(verb, description), invocation);
   TAILOR_VERBS(X)
 #undef X
@@ -41,7 +49,10 @@ int run_command(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    say_error(error.what());
+    // CLI11 asks for a subcommand before it looks at words that are none.
+    const bool required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+    const std::vector<std::string> words = required ? app.remaining(true) : std::vector<std::string>{};
+    say_error(words.empty() ? error.what() : fmt::format("{}; '{}' is none", error.what(), words.front()));
     say_info("--help lists what there is");
     return kExitUsage;
   }

@@ -20,11 +20,16 @@ bool is_target(const Operand& o) {
 bool could_be(const Operand& o, OperandRole role) {
   switch (role) {
     case OperandRole::kWritten:
-    case OperandRole::kUpdated: return is_target(o);
-    case OperandRole::kRead: return o.kind != Kind::kAddress && o.kind != Kind::kTensor && o.kind != Kind::kSink;
-    case OperandRole::kMemory: return o.kind == Kind::kAddress;
-    case OperandRole::kTensor: return o.kind == Kind::kTensor;
-    default: return true;
+    case OperandRole::kUpdated:
+      return is_target(o);
+    case OperandRole::kRead:
+      return o.kind != Kind::kAddress && o.kind != Kind::kTensor && o.kind != Kind::kSink;
+    case OperandRole::kMemory:
+      return o.kind == Kind::kAddress;
+    case OperandRole::kTensor:
+      return o.kind == Kind::kTensor;
+    default:
+      return true;
   }
 }
 
@@ -44,7 +49,9 @@ void add_registers(const Function& f, const Operand& o, std::vector<uint32_t>& l
 class PostDominators {
  public:
   explicit PostDominators(std::vector<BasicBlock>& blocks)
-      : blocks_(blocks), exit_(static_cast<uint32_t>(blocks.size())), number_(blocks.size() + 1, kNoIndex),
+      : blocks_(blocks),
+        exit_(static_cast<uint32_t>(blocks.size())),
+        number_(blocks.size() + 1, kNoIndex),
         parent_(blocks.size() + 1, kNoIndex) {}
 
   void run() {

@@ -35,7 +35,8 @@ struct ControlFlow {
 
 ControlFlow control_flow(const Function& function);
 
-// True when nothing follows this instruction in its lane: unguarded ret, exit, trap or bra. (A guarded one falls through.)
+// True when nothing follows this instruction in its lane: unguarded ret, exit, trap or bra. (A guarded one falls
+// through.)
 bool ends_path(const Instruction& instruction);
 // Instruction indices a branch may go to (bra, brx.idx); empty for others.
 std::vector<uint32_t> branch_targets(const Function& function, const Instruction& instruction);
@@ -51,8 +52,8 @@ struct RegisterUse {
 };
 RegisterUse register_use(const Function& function, const Instruction& instruction);
 
-// For each register the span [first, last] of instruction indices over which its value may be needed, in layout order and
-// closed over loops: two registers with disjoint spans can share a slot. first > last: never used.
+// For each register the span [first, last] of instruction indices over which its value may be needed, in layout order
+// and closed over loops: two registers with disjoint spans can share a slot. first > last: never used.
 struct LiveSpan {
   uint32_t first = kNoIndex;
   uint32_t last = 0;
@@ -60,8 +61,8 @@ struct LiveSpan {
 };
 
 struct Liveness {
-  std::vector<LiveSpan> spans;                     // by register
-  std::vector<std::vector<uint32_t>> live_in;      // by block: sorted registers
+  std::vector<LiveSpan> spans;                 // by register
+  std::vector<std::vector<uint32_t>> live_in;  // by block: sorted registers
 };
 
 Expected<Liveness> liveness(const Function& function, const ControlFlow& flow);

@@ -44,10 +44,14 @@ struct Tables {
  private:
   static bool is_named(const Word& w) {
     switch (w.kind) {
-      case WordKind::kSpace: return w.value != static_cast<uint8_t>(Space::kGeneric);
-      case WordKind::kHint: return w.value != static_cast<uint8_t>(CacheHint::kNone);
-      case WordKind::kModifier: return w.value != static_cast<uint8_t>(Modifier::kNone);
-      default: return true;
+      case WordKind::kSpace:
+        return w.value != static_cast<uint8_t>(Space::kGeneric);
+      case WordKind::kHint:
+        return w.value != static_cast<uint8_t>(CacheHint::kNone);
+      case WordKind::kModifier:
+        return w.value != static_cast<uint8_t>(Modifier::kNone);
+      default:
+        return true;
     }
   }
 
@@ -64,12 +68,10 @@ struct Tables {
     if (item.front() == '@') {
       const std::string_view list = item.substr(1);
       if (list == "shape") return group.push_back(kShapeWord);
-#define X(name, words)                                   \
-  if (list == name) {                                    \
-    if (list == "compare") g.has_compare = true;         \
-    return split(words, ',', [&](std::string_view one) { \
-      add_to_group(one, g, group);                       \
-    });                                                  \
+#define X(name, words)                                                                    \
+  if (list == name) {                                                                     \
+    if (list == "compare") g.has_compare = true;                                          \
+    return split(words, ',', [&](std::string_view one) { add_to_group(one, g, group); }); \
   }
       TAILOR_PTX_WORD_LISTS(X)
 #undef X
@@ -108,14 +110,22 @@ struct Tables {
 
   static OperandRole role_of(char letter) {
     switch (letter) {
-      case 'd': return OperandRole::kWritten;
-      case 'x': return OperandRole::kUpdated;
-      case 's': return OperandRole::kRead;
-      case 'a': return OperandRole::kMemory;
-      case 't': return OperandRole::kTensor;
-      case 'l': return OperandRole::kLabel;
-      case 'b': return OperandRole::kBranchTable;
-      case 'c': return OperandRole::kCall;
+      case 'd':
+        return OperandRole::kWritten;
+      case 'x':
+        return OperandRole::kUpdated;
+      case 's':
+        return OperandRole::kRead;
+      case 'a':
+        return OperandRole::kMemory;
+      case 't':
+        return OperandRole::kTensor;
+      case 'l':
+        return OperandRole::kLabel;
+      case 'b':
+        return OperandRole::kBranchTable;
+      case 'c':
+        return OperandRole::kCall;
     }
     std::abort();  // the table uses a letter that does not exist
   }
@@ -157,12 +167,18 @@ Word word_from_id(uint16_t id) {
 
 std::string_view text_of(const Word& w) {
   switch (w.kind) {
-    case WordKind::kType: return to_string(static_cast<Type>(w.value));
-    case WordKind::kSpace: return to_string(static_cast<Space>(w.value));
-    case WordKind::kHint: return to_string(static_cast<CacheHint>(w.value));
-    case WordKind::kModifier: return to_string(static_cast<Modifier>(w.value));
-    case WordKind::kVector: return w.value == 2 ? "v2" : "v4";
-    case WordKind::kShape: return "mXnYkZ";
+    case WordKind::kType:
+      return to_string(static_cast<Type>(w.value));
+    case WordKind::kSpace:
+      return to_string(static_cast<Space>(w.value));
+    case WordKind::kHint:
+      return to_string(static_cast<CacheHint>(w.value));
+    case WordKind::kModifier:
+      return to_string(static_cast<Modifier>(w.value));
+    case WordKind::kVector:
+      return w.value == 2 ? "v2" : "v4";
+    case WordKind::kShape:
+      return "mXnYkZ";
   }
   return "";
 }

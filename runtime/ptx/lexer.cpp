@@ -75,8 +75,9 @@ Token Lexer::next() {
   }
   if (in(c, kDigit)) {
     // 0x1F, 0f3F800000, 12U, 1.5e-3. A dot belongs to the number only before a digit.
-    const bool hex = c == '0' && at_ < end_ && (*at_ == 'x' || *at_ == 'X' || *at_ == 'f' || *at_ == 'F' ||
-                                                *at_ == 'd' || *at_ == 'D' || *at_ == 'b' || *at_ == 'B');
+    const bool hex = c == '0' && at_ < end_ &&
+                     (*at_ == 'x' || *at_ == 'X' || *at_ == 'f' || *at_ == 'F' || *at_ == 'd' || *at_ == 'D' ||
+                      *at_ == 'b' || *at_ == 'B');
     while (at_ < end_) {
       if (in(*at_, kPart)) {
         ++at_;

@@ -12,7 +12,7 @@ struct Token {
     kIdentifier,  // letters, digits, _ $ and a leading %; `_` alone is the sink
     kDotted,      // .word or .word::word; text includes the dot
     kNumber,
-    kString,  // text without the quotes
+    kString,       // text without the quotes
     kPunctuation,  // one character
     kBad,
   };

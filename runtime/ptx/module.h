@@ -2,8 +2,8 @@
 //
 // Everything is a plain value. A Module owns all of it, refers to nothing outside (not to the text it came from), and
 // compares with ==. All names are resolved: registers, labels, variables and functions are indices. Nested `{}` scopes
-// are gone; a name that was declared again in a nested scope carries a suffix ("p$1"), so names are unique in a function.
-// Thread-safety: const access from any thread. Errors arise in parse() only (parser.h).
+// are gone; a name that was declared again in a nested scope carries a suffix ("p$1"), so names are unique in a
+// function. Thread-safety: const access from any thread. Errors arise in parse() only (parser.h).
 //
 // Operands lie in one pool per function, so that an Instruction is a flat record:
 //
@@ -171,7 +171,7 @@ struct Parameter {
   Space pointer_space = Space::kGeneric;
   uint32_t pointer_align = 0;  // .ptr .align n; 0: not given
   uint32_t register_index = kNoIndex;
-  uint32_t align = 1;   // bytes
+  uint32_t align = 1;  // bytes
   uint64_t bytes = 0;
   uint64_t offset = 0;  // in the parameter block (cuLaunchKernel's layout): each aligned, in order
   bool operator==(const Parameter&) const = default;
@@ -242,7 +242,8 @@ struct Function {
 
   std::vector<RegisterFamily> families;
   std::vector<Type> register_types;  // by register index; size() is the number of declared registers
-  std::vector<Variable> variables;   // .local, .shared, .param (and .const/.global) declared in the body, scopes flattened
+  std::vector<Variable>
+      variables;  // .local, .shared, .param (and .const/.global) declared in the body, scopes flattened
   std::vector<Label> labels;
   std::vector<BranchTable> branch_tables;
   std::vector<CallTargets> call_targets;
@@ -278,14 +279,14 @@ struct SourceFile {
 };
 
 struct Module {
-  std::array<uint16_t, 2> version{};  // {8, 3}
-  std::string target;                 // "sm_90a"
+  std::array<uint16_t, 2> version{};        // {8, 3}
+  std::string target;                       // "sm_90a"
   std::vector<std::string> target_options;  // "texmode_independent"; `debug` is dropped with the DWARF sections
   uint32_t address_size = 64;
   std::vector<Variable> variables;  // .global, .const, .shared (extern or not) at module scope
   std::vector<Function> functions;  // declarations and definitions, in order of first appearance
-  // Variables (kModuleVariable) and functions (kFunction) in the order of their declarations. One that is declared before
-  // it is defined stands here more than once; the last mention is the definition.
+  // Variables (kModuleVariable) and functions (kFunction) in the order of their declarations. One that is declared
+  // before it is defined stands here more than once; the last mention is the definition.
   std::vector<SymbolRef> order;
   std::vector<SourceFile> files;     // .file
   std::vector<std::string> aliases;  // `.alias a, b;` as "a=b"

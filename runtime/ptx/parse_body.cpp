@@ -70,7 +70,8 @@ bool Parser::pop_scope() {
   return resolve_labels(scope, scopes_.empty() ? nullptr : &scopes_.back());
 }
 
-// Branches to labels of this scope become indices; the rest is left to the scope outside, where it may still be declared.
+// Branches to labels of this scope become indices; the rest is left to the scope outside, where it may still be
+// declared.
 bool Parser::resolve_labels(Scope& scope, Scope* outer) {
   Function& f = function();
   for (LabelUse& use : scope.uses) {
@@ -163,8 +164,8 @@ std::string Parser::unique_name(std::string_view name) {
   }
 }
 
-// As unique_name, for a prefix whose numbered members must all be free. The suffix ends in '_' so that a member's number
-// stays apart from it.
+// As unique_name, for a prefix whose numbered members must all be free. The suffix ends in '_' so that a member's
+// number stays apart from it.
 std::string Parser::unique_family(std::string_view prefix, uint32_t count) {
   const auto taken = [&](std::string_view candidate) {
     if (used_families_.contains(candidate)) return true;
@@ -189,10 +190,10 @@ bool Parser::add_registers(std::string_view name, Type type, bool family, uint64
                            uint32_t& first) {
   Function& f = function();
   if (count > limits_.registers_per_function || f.register_types.size() + count > limits_.registers_per_function)
-    return fail(at,
-                fmt::format("'{}' asks for {} registers; a function may have {}", name, count,
-                            limits_.registers_per_function),
-                StatusCode::kUnsupported);
+    return fail(
+        at,
+        fmt::format("'{}' asks for {} registers; a function may have {}", name, count, limits_.registers_per_function),
+        StatusCode::kUnsupported);
   module_registers_ += count;
   if (module_registers_ > limits_.registers_per_module)
     return fail(at, fmt::format("the module declares more than {} registers", limits_.registers_per_module),

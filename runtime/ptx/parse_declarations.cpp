@@ -132,8 +132,9 @@ bool Parser::parse_variable(Space space, Linkage linkage, const DeclarationType&
   uint64_t elements = 1;
   if (!parse_dimensions(variable, elements)) return false;
   if (elements > limits_.variable_bytes / element)
-    return fail(at, fmt::format("'{}' has {} elements of {} bytes; the limit is {} bytes", at.text, elements, element,
-                                limits_.variable_bytes),
+    return fail(at,
+                fmt::format("'{}' has {} elements of {} bytes; the limit is {} bytes", at.text, elements, element,
+                            limits_.variable_bytes),
                 StatusCode::kUnsupported);
   variable.bytes = variable.unsized ? 0 : elements * element;
   // Bound before its initialiser is read, so that a table may hold its own address.

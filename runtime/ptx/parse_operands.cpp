@@ -169,16 +169,23 @@ bool Parser::store_word(const Word& word, std::string_view text, const Token& at
   const auto m = static_cast<Modifier>(word.value);
   i.modifiers.insert(m);
   switch (group_of(m)) {
-    case ModifierGroup::kRounding: i.rounding = m; break;
-    case ModifierGroup::kSemantics: i.semantics = m; break;
-    case ModifierGroup::kScope: i.scope = m; break;
+    case ModifierGroup::kRounding:
+      i.rounding = m;
+      break;
+    case ModifierGroup::kSemantics:
+      i.semantics = m;
+      break;
+    case ModifierGroup::kScope:
+      i.scope = m;
+      break;
     case ModifierGroup::kCompare:
       if (grammar(i.opcode).has_compare) i.compare = m;
       break;
     case ModifierGroup::kOperation:
-      if (i.operation == Modifier::kNone) i.operation = m;
+      if (i.operation == Modifier::kNone || m < i.operation) i.operation = m;  // `.and.popc`, in either order: and
       break;
-    case ModifierGroup::kOther: break;
+    case ModifierGroup::kOther:
+      break;
   }
   return true;
 }
@@ -208,10 +215,10 @@ bool Parser::place_word(std::string_view text, const Token& at, Instruction& i, 
   }
   if (groups == 0) {
     if (g.containing[word.id] == 0)
-      return fail(at, fmt::format("{} does not take '.{}'; it takes {}", to_string(i.opcode), text,
-                                  describe_words(i.opcode)));
-    return fail(at, fmt::format("'.{}' is out of order, given twice, or excluded by another word of {}; it takes {}", text,
-                                to_string(i.opcode), describe_words(i.opcode)));
+      return fail(
+          at, fmt::format("{} does not take '.{}'; it takes {}", to_string(i.opcode), text, describe_words(i.opcode)));
+    return fail(at, fmt::format("'.{}' is out of order, given twice, or excluded by another word of {}; it takes {}",
+                                text, to_string(i.opcode), describe_words(i.opcode)));
   }
   const auto group = static_cast<unsigned>(std::countr_zero(groups));
   filled |= uint32_t{1} << group;
@@ -247,14 +254,16 @@ bool Parser::parse_words(const Token& first, Instruction& i) {
     for (const auto& group : g.groups)
       for (uint16_t id : group) {
         const Word w = word_from_id(id);
-        if (w.kind == WordKind::kHint && i.has(static_cast<CacheHint>(w.value))) sorted[n++] = static_cast<CacheHint>(w.value);
+        if (w.kind == WordKind::kHint && i.has(static_cast<CacheHint>(w.value)))
+          sorted[n++] = static_cast<CacheHint>(w.value);
       }
     i.hints = sorted;
   }
   if (const uint32_t missing = g.required & ~filled) {
     const auto group = static_cast<size_t>(std::countr_zero(missing));
     std::string choices;
-    for (uint16_t id : g.groups[group]) choices += fmt::format("{}.{}", choices.empty() ? "" : " ", text_of(word_from_id(id)));
+    for (uint16_t id : g.groups[group])
+      choices += fmt::format("{}.{}", choices.empty() ? "" : " ", text_of(word_from_id(id)));
     return fail(first, fmt::format("{} lacks one of {}", to_string(i.opcode), choices));
   }
   return true;
@@ -375,8 +384,10 @@ bool Parser::parse_vector(Operand& o) {
 
 bool Parser::parse_plain_operand(Operand& o, bool allow_pair) {
   switch (tok_.kind) {
-    case Token::Kind::kNumber: return parse_literal(o, "a number");
-    case Token::Kind::kIdentifier: break;
+    case Token::Kind::kNumber:
+      return parse_literal(o, "a number");
+    case Token::Kind::kIdentifier:
+      break;
     default:
       if (tok_.is('-') || tok_.is('+')) return parse_literal(o, "a number");
       if (tok_.is('!')) {
@@ -413,7 +424,8 @@ bool Parser::parse_plain_operand(Operand& o, bool allow_pair) {
 
 bool Parser::parse_operand(OperandRole hint, Operand& o) {
   if (hint == OperandRole::kLabel || hint == OperandRole::kBranchTable) {
-    if (tok_.kind != Token::Kind::kIdentifier) return expected(hint == OperandRole::kLabel ? "a label" : "a table name");
+    if (tok_.kind != Token::Kind::kIdentifier)
+      return expected(hint == OperandRole::kLabel ? "a label" : "a table name");
     if (hint == OperandRole::kLabel) {
       o.kind = Operand::Kind::kLabel;
       LabelUse use;  // its place in the pool is known once the operands are stored
@@ -456,11 +468,16 @@ bool Parser::operand_fits(const Operand& o, OperandRole role) const {
       }
       return o.kind == Kind::kRegister || o.kind == Kind::kInteger || o.kind == Kind::kFloat ||
              o.kind == Kind::kFloat32 || o.kind == Kind::kSpecial || o.kind == Kind::kSymbol;
-    case OperandRole::kMemory: return o.kind == Kind::kAddress;
-    case OperandRole::kTensor: return o.kind == Kind::kTensor;
-    case OperandRole::kLabel: return o.kind == Kind::kLabel;
-    case OperandRole::kBranchTable: return o.kind == Kind::kBranchTable;
-    case OperandRole::kCall: return true;
+    case OperandRole::kMemory:
+      return o.kind == Kind::kAddress;
+    case OperandRole::kTensor:
+      return o.kind == Kind::kTensor;
+    case OperandRole::kLabel:
+      return o.kind == Kind::kLabel;
+    case OperandRole::kBranchTable:
+      return o.kind == Kind::kBranchTable;
+    case OperandRole::kCall:
+      return true;
   }
   return false;
 }

@@ -85,7 +85,7 @@ class Parser {
   // Numbers (parse_operands.cpp).
   bool parse_unsigned(uint64_t& value, std::string_view what);
   bool parse_small(uint32_t& value, std::string_view what);
-  bool parse_integer(int64_t& value, std::string_view what);   // optional sign
+  bool parse_integer(int64_t& value, std::string_view what);    // optional sign
   bool parse_literal(Operand& operand, std::string_view what);  // kInteger, kFloat or kFloat32; optional sign
   bool number_bits(const Token& at, Operand& operand);
 
@@ -135,7 +135,8 @@ class Parser {
   // Instructions (parse_operands.cpp).
   bool parse_instruction(const Token& first, Instruction instruction);
   bool parse_words(const Token& first, Instruction& instruction);
-  bool place_word(std::string_view text, const Token& at, Instruction& instruction, uint32_t& filled, unsigned& ordered);
+  bool place_word(std::string_view text, const Token& at, Instruction& instruction, uint32_t& filled,
+                  unsigned& ordered);
   bool store_word(const Word& word, std::string_view text, const Token& at, Instruction& instruction);
   bool parse_operand(OperandRole hint, Operand& operand);
   bool parse_plain_operand(Operand& operand, bool allow_pair);

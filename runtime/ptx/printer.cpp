@@ -53,12 +53,23 @@ void Printer::linkage(Linkage l) {
 
 void Printer::symbol(const Function* f, const SymbolRef& s) {
   switch (s.kind) {
-    case SymbolRef::Kind::kModuleVariable: put("{}", module_.variables[s.index].name); break;
-    case SymbolRef::Kind::kFunction: put("{}", module_.functions[s.index].name); break;
-    case SymbolRef::Kind::kFunctionVariable: put("{}", f->variables[s.index].name); break;
-    case SymbolRef::Kind::kParameter: put("{}", f->parameters[s.index].name); break;
-    case SymbolRef::Kind::kReturn: put("{}", f->returns[s.index].name); break;
-    case SymbolRef::Kind::kNone: break;
+    case SymbolRef::Kind::kModuleVariable:
+      put("{}", module_.variables[s.index].name);
+      break;
+    case SymbolRef::Kind::kFunction:
+      put("{}", module_.functions[s.index].name);
+      break;
+    case SymbolRef::Kind::kFunctionVariable:
+      put("{}", f->variables[s.index].name);
+      break;
+    case SymbolRef::Kind::kParameter:
+      put("{}", f->parameters[s.index].name);
+      break;
+    case SymbolRef::Kind::kReturn:
+      put("{}", f->returns[s.index].name);
+      break;
+    case SymbolRef::Kind::kNone:
+      break;
   }
 }
 
@@ -189,8 +200,7 @@ void Printer::tables(const Function& f) {
   }
   for (const CallTargets& t : f.call_targets) {
     put("{}: .calltargets ", t.name);
-    for (size_t i = 0; i < t.functions.size(); ++i)
-      put("{}{}", i ? ", " : "", module_.functions[t.functions[i]].name);
+    for (size_t i = 0; i < t.functions.size(); ++i) put("{}{}", i ? ", " : "", module_.functions[t.functions[i]].name);
     put(";\n");
   }
   for (const Prototype& p : f.prototypes) {
@@ -259,9 +269,12 @@ void Printer::words(const Instruction& i) {
         return space < 2 && w.value == static_cast<uint8_t>(spaces[space]) && ++space;
       case WordKind::kHint:
         return hint < i.hints.size() && w.value == static_cast<uint8_t>(i.hints[hint]) && ++hint;
-      case WordKind::kVector: return w.value == i.vector_width;
-      case WordKind::kModifier: return i.has(static_cast<Modifier>(w.value));
-      case WordKind::kShape: return i.shape.m != 0;
+      case WordKind::kVector:
+        return w.value == i.vector_width;
+      case WordKind::kModifier:
+        return i.has(static_cast<Modifier>(w.value));
+      case WordKind::kShape:
+        return i.shape.m != 0;
     }
     return false;
   };
@@ -291,7 +304,8 @@ void Printer::elements(const Function& f, const Operand& o, const char* separato
 void Printer::operand(const Function& f, const Operand& o) {
   using Kind = Operand::Kind;
   switch (o.kind) {
-    case Kind::kNone: break;
+    case Kind::kNone:
+      break;
     case Kind::kRegister: {
       static constexpr const char* kSelectors[] = {"", ".b0", ".b1", ".b2", ".b3", ".h0", ".h1"};
       const RegisterFamily& r = f.family_of(o.index);
@@ -300,10 +314,18 @@ void Printer::operand(const Function& f, const Operand& o) {
       put("{}", kSelectors[static_cast<unsigned>(o.selector)]);
       break;
     }
-    case Kind::kInteger: put("{}", o.value); break;
-    case Kind::kFloat: put("0d{:016X}", static_cast<uint64_t>(o.value)); break;
-    case Kind::kFloat32: put("0f{:08X}", static_cast<uint32_t>(o.value)); break;
-    case Kind::kSpecial: put("{}", to_string(o.special)); break;
+    case Kind::kInteger:
+      put("{}", o.value);
+      break;
+    case Kind::kFloat:
+      put("0d{:016X}", static_cast<uint64_t>(o.value));
+      break;
+    case Kind::kFloat32:
+      put("0f{:08X}", static_cast<uint32_t>(o.value));
+      break;
+    case Kind::kSpecial:
+      put("{}", to_string(o.special));
+      break;
     case Kind::kSymbol:
       symbol(&f, o.symbol);
       offset(o.value);
@@ -332,12 +354,24 @@ void Printer::operand(const Function& f, const Operand& o) {
       elements(f, o, ", ");
       put("}}");
       break;
-    case Kind::kPair: elements(f, o, "|"); break;
-    case Kind::kSink: put("_"); break;
-    case Kind::kLabel: put("{}", f.labels[o.index].name); break;
-    case Kind::kBranchTable: put("{}", f.branch_tables[o.index].name); break;
-    case Kind::kPrototype: put("{}", f.prototypes[o.index].name); break;
-    case Kind::kCallTargets: put("{}", f.call_targets[o.index].name); break;
+    case Kind::kPair:
+      elements(f, o, "|");
+      break;
+    case Kind::kSink:
+      put("_");
+      break;
+    case Kind::kLabel:
+      put("{}", f.labels[o.index].name);
+      break;
+    case Kind::kBranchTable:
+      put("{}", f.branch_tables[o.index].name);
+      break;
+    case Kind::kPrototype:
+      put("{}", f.prototypes[o.index].name);
+      break;
+    case Kind::kCallTargets:
+      put("{}", f.call_targets[o.index].name);
+      break;
   }
 }
 

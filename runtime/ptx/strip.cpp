@@ -111,8 +111,8 @@ class Stripper {
   Token tok_;
   std::string out_;
   bool in_target_ = false;  // the last directive was .target
-  size_t copied_ = 0;    // text before this has been copied or dropped
-  size_t consumed_ = 0;  // end of the last token passed
+  size_t copied_ = 0;       // text before this has been copied or dropped
+  size_t consumed_ = 0;     // end of the last token passed
 };
 
 }  // namespace

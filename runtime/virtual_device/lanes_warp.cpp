@@ -151,6 +151,11 @@ Stop run_ops(ExecContext& x, uint32_t& pc_, uint32_t join) {
         if (mask != 0) op.run(x, op, mask);
         ++pc;
         break;
+      case OpKind::kHidden:
+        if (mask != 0) op.run(x, op, mask);
+        ++left;
+        ++pc;
+        break;
       case OpKind::kNothing:
         count(counters, op, active, mask);
         ++pc;

@@ -39,6 +39,7 @@ inline constexpr uint32_t kLanes = 32;
 // How the interpreter treats an op.
 enum class OpKind : uint8_t {
   kLane,     // run()
+  kHidden,   // run(), not counted: part of the instruction that follows
   kMemory,   // run(), then look for a fault
   kBranch,   // to `target`
   kWarp,     // run() once all lanes of the member mask (slot `mask`) have arrived

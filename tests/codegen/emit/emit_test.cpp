@@ -3,11 +3,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "codegen/emit/templates.h"
+#include "codegen/kernel/text.h"
 #include "tests/codegen/emit/accesses.h"
 #include "tests/codegen/kernel/programs.h"
 
@@ -72,6 +74,59 @@ TEST(EmitPtx, IsAFunctionOfItsArgumentsOnAllThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+void collect(kernel::Region& region, std::vector<kernel::Instruction*>& instructions) {
+  for (kernel::Instruction& i : region.body) {
+    instructions.push_back(&i);
+    for (kernel::Region& inner : i.regions) collect(inner, instructions);
+  }
+}
+
+// What the verifier accepts, both emitters print: operands, ops, relations, constants and alignments changed at random.
+TEST(Emit, PrintsEveryMutantThatVerifies) {
+  std::mt19937 random(11);
+  auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
+  for (const auto& [name, original] : all_programs()) {
+    int emitted = 0;
+    int vanished = 0;
+    for (int round = 0; round < 3000 && emitted < 30; ++round) {
+      kernel::Program mutant = original;
+      std::vector<kernel::Instruction*> instructions;
+      collect(mutant.body, instructions);
+      for (size_t edits = 1 + below(4); edits-- > 0;) {
+        kernel::Instruction& i = *instructions[below(instructions.size())];
+        switch (below(4)) {
+          case 0:
+            if (!i.operands.empty())
+              i.operands[below(i.operands.size())] = static_cast<kernel::ValueId>(below(mutant.values.size()));
+            break;
+          case 1:
+            if (kernel::operand_count(i.op) == 2 && i.results.size() == 1 && i.op != kernel::Op::kCompare)
+              i.op = static_cast<kernel::Op>(static_cast<size_t>(kernel::Op::kAdd) + below(15));
+            break;
+          case 2:
+            if (i.op == kernel::Op::kCompare) i.compare = static_cast<kernel::Compare>(below(10));
+            if (i.op == kernel::Op::kConstant) i.immediate += static_cast<int64_t>(below(65)) - 32;
+            break;
+          default:
+            if (i.access != 0) i.align = static_cast<uint16_t>(1u << below(8));
+        }
+      }
+      if (!kernel::verify(mutant).ok() || mutant == original) continue;
+      ++emitted;
+      Expected<std::string> ptx = emit_ptx(mutant, Arch::kSm90a);
+      ASSERT_TRUE(ptx.ok()) << ptx.status().message() << "\n" << kernel::print(mutant);
+      std::string wrong = testing::check_accesses(mutant, *ptx);
+      vanished += wrong.find("has no instruction") != std::string::npos;  // a condition became constant
+      EXPECT_TRUE(wrong.empty() || wrong.find("has no instruction") != std::string::npos)
+          << wrong << "\n"
+          << kernel::print(mutant) << *ptx;
+      ASSERT_TRUE(emit_cuda(mutant, Arch::kSm90a).ok()) << kernel::print(mutant);
+    }
+    EXPECT_EQ(emitted, 30) << name;
+    EXPECT_LE(vanished, 5) << name;
+  }
 }
 
 TEST(EmitPtx, FoldsConstantOffsetsIntoAddresses) {

@@ -165,7 +165,7 @@ TEST(RunCommandEdges, BadCommandLinesAreUsageErrorsWithNameValueAndRule) {
       {{"frobnicate"}, {"frobnicate"}},
       {{"run"}, {"subcommand"}},
       {{"run", "paged_scatter"}, {"paged_scatter"}},
-      {{"run", "paged_gather", "--dtype=f12"}, {"--dtype", "'f12'", "bf16"}},
+      {{"run", "paged_gather", "--dtype=f12"}, {"--dtype", "'f12' is unknown", "bf16"}},
       {{"run", "paged_gather", "--arch=sm_42"}, {"--arch", "'sm_42'", "sm_90a"}},
       {{"run", "paged_gather", "--emitter=gcc"}, {"--emitter", "'gcc'", "llvm, nvrtc"}},
       {{"run", "paged_gather", "--lowering=pool"}, {"--lowering", "'pool'", "pow2-mask, guarded, tail"}},

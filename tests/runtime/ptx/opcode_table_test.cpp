@@ -52,7 +52,8 @@ TEST(OpcodeTable, CanonicalFormParsesToTheSameModule) {
   EXPECT_TRUE(parse_or_fail(print(m)) == m);
 }
 
-// Words that carry no order of their own (neither type, space, layout nor createpolicy's priorities) may stand anywhere.
+// Words that carry no order of their own (neither type, space, layout nor createpolicy's priorities) may stand
+// anywhere.
 TEST(OpcodeTable, ModifierOrderDoesNotMatter) {
   std::mt19937 random(1);
   int shuffled = 0;
@@ -74,8 +75,8 @@ TEST(OpcodeTable, ModifierOrderDoesNotMatter) {
     for (size_t w = head; w < words.size(); ++w) {
       Word word;
       const bool known = find_word(words[w], word);
-      const bool keeps = known && (word.kind == WordKind::kType || word.kind == WordKind::kSpace ||
-                                   words[w] == "row" || words[w] == "col");
+      const bool keeps = known && (word.kind == WordKind::kType || word.kind == WordKind::kSpace || words[w] == "row" ||
+                                   words[w] == "col");
       (keeps ? ordered : free).push_back(words[w]);
     }
     std::shuffle(free.begin(), free.end(), random);
@@ -138,17 +139,18 @@ TEST(OpcodeTable, AMissingRequiredWordIsRefused) {
 }
 
 TEST(OpcodeTable, WordsThatExcludeEachOtherAreRefused) {
-  for (const char* line : {"ld.acquire.relaxed.gpu.global.u32 %r1, [%rd1];", "ld.gpu.sys.acquire.global.u32 %r1, [%rd1];",
-                           "add.rn.rz.f32 %f1, %f2, %f3;", "add.s32.s32 %r1, %r2, %r3;", "ld.global.v2.v4.u32 {%r1, %r2}, [%rd1];",
-                           "mul.lo.hi.s32 %r1, %r2, %r3;", "mma.sync.aligned.m16n8k16.row.row.row.f32.f16.f16.f32 %r1, %r1, %r1, %r1;"})
+  for (const char* line :
+       {"ld.acquire.relaxed.gpu.global.u32 %r1, [%rd1];", "ld.gpu.sys.acquire.global.u32 %r1, [%rd1];",
+        "add.rn.rz.f32 %f1, %f2, %f3;", "add.s32.s32 %r1, %r2, %r3;", "ld.global.v2.v4.u32 {%r1, %r2}, [%rd1];",
+        "mul.lo.hi.s32 %r1, %r2, %r3;", "mma.sync.aligned.m16n8k16.row.row.row.f32.f16.f16.f32 %r1, %r1, %r1, %r1;"})
     EXPECT_FALSE(parse(module_of_lines({line})).ok()) << line;
 }
 
 TEST(OpcodeTable, FieldsMirrorTheModifierSet) {
-  const Module m = parse_or_fail(module_of_lines({"setp.lt.and.ftz.f32 %p1|%p2, %f1, %f2, !%p3;",
-                                                  "atom.global.acq_rel.gpu.exch.b32 %r1, [%rd1], %r2;",
-                                                  "mul.lo.s32 %r1, %r2, %r3;", "cvt.rzi.s32.f32 %r1, %f2;",
-                                                  "ld.global.nc.L1::no_allocate.L2::128B.v4.b32 {%r1, %r2, %r3, %r4}, [%rd1];"}));
+  const Module m = parse_or_fail(module_of_lines(
+      {"setp.lt.and.ftz.f32 %p1|%p2, %f1, %f2, !%p3;", "atom.global.acq_rel.gpu.exch.b32 %r1, [%rd1], %r2;",
+       "mul.lo.s32 %r1, %r2, %r3;", "cvt.rzi.s32.f32 %r1, %f2;",
+       "ld.global.nc.L1::no_allocate.L2::128B.v4.b32 {%r1, %r2, %r3, %r4}, [%rd1];"}));
   const auto& i = kernel(m).instructions;
   EXPECT_EQ(i[0].compare, Modifier::kLt);
   EXPECT_EQ(i[0].operation, Modifier::kAndOp);
