@@ -58,8 +58,8 @@ Expected<int64_t> checked_mul(int64_t a, int64_t b);
 // |a| as unsigned, right for INT64_MIN too.
 constexpr uint64_t magnitude(int64_t a) { return a < 0 ? ~static_cast<uint64_t>(a) + 1 : static_cast<uint64_t>(a); }
 
-// gcd(0, 0) = 0. gcd of signed arguments is that of their magnitudes; only gcd(INT64_MIN, 0 or INT64_MIN) = 2^63 would not
-// fit, and is returned as 2^62 (still a common divisor).
+// gcd(0, 0) = 0. gcd of signed arguments is that of their magnitudes; only gcd(INT64_MIN, 0 or INT64_MIN) = 2^63 would
+// not fit, and is returned as 2^62 (still a common divisor).
 uint64_t gcd(uint64_t a, uint64_t b);
 int64_t gcd(int64_t a, int64_t b);
 inline int64_t gcd(int a, int b) { return gcd(static_cast<int64_t>(a), static_cast<int64_t>(b)); }

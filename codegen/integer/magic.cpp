@@ -1,8 +1,8 @@
 #include "codegen/integer/magic.h"
 
-#include <fmt/format.h>
-
 #include <array>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -88,13 +88,13 @@ MagicProof proof_of(uint64_t error, uint64_t critical, int exponent) {
 }
 
 struct Multiplier {
-  uint64_t value = 0;   // low `width` bits
+  uint64_t value = 0;  // low `width` bits
   int exponent = 0;
   MagicProof proof;
 };
 
-// The smallest exponent whose multiplier satisfies the criterion and, when `fits`, stays below 2^width. With `fits` false
-// exponent width + ceil(log2 d) always does (theorem 4.2), and the multiplier then has width + 1 bits.
+// The smallest exponent whose multiplier satisfies the criterion and, when `fits`, stays below 2^width. With `fits`
+// false exponent width + ceil(log2 d) always does (theorem 4.2), and the multiplier then has width + 1 bits.
 std::optional<Multiplier> find_multiplier(uint64_t d, uint64_t bound, int width, bool fits) {
   int log2_ceil = 64 - __builtin_clzll(d - 1);
   uint64_t critical = critical_dividend(d, bound);

@@ -2,15 +2,15 @@
 //
 // Worked example: n / 3 for 32-bit n <= 1000.  With k = 32 and m = ceil(2^32 / 3) = 1431655766 the rounding error is
 // e = m*3 - 2^32 = 2.  The largest dividend with n mod 3 = 2 is n_c = 998, and e * n_c = 1996 < 2^32, so
-// floor(n * m / 2^32) = floor(n / 3) for every n <= 1000: one multiply-high, no shift, no fix-up.  For n <= 2^32 - 1 the
-// same m fails (2 * 4294967294 >= 2^32) and k = 33 is needed: m = 2863311531, e = 1, n_c = 4294967294 < 2^33.
+// floor(n * m / 2^32) = floor(n / 3) for every n <= 1000: one multiply-high, no shift, no fix-up.  For n <= 2^32 - 1
+// the same m fails (2 * 4294967294 >= 2^32) and k = 33 is needed: m = 2863311531, e = 1, n_c = 4294967294 < 2^33.
 //
 // Criterion (Granlund & Montgomery 1994, theorem 4.2; the sharp form with n_c is in Warren, Hacker's Delight, 10-9):
 // with e = m*d - 2^k >= 0 and n_c the largest n <= bound with n mod d = d - 1,
 //     floor(n*m / 2^k) = floor(n/d) for all 0 <= n <= bound   if and only if   e * n_c < 2^k        (bound >= d).
 //
-// Ownership: value types. Threads: pure functions. Errors: kInvalidArgument for a zero divisor, a width other than 32 or
-// 64, or a bound that does not fit the width.
+// Ownership: value types. Threads: pure functions. Errors: kInvalidArgument for a zero divisor, a width other than 32
+// or 64, or a bound that does not fit the width.
 #pragma once
 
 #include <cstdint>
@@ -39,21 +39,21 @@ std::string_view to_string(MagicKind kind);
 // What was shown: e * n_c < 2^k, in numbers. For kMulHigh with a pre-shift the numbers are those of the odd problem
 // (n >> pre_shift) / (divisor >> pre_shift).
 struct MagicProof {
-  uint64_t error = 0;          // e = m * d - 2^k
-  uint64_t critical = 0;       // n_c
-  int exponent = 0;            // k
-  std::string inequality;      // "2 * 998 = 1996 < 2^32 = 4294967296", or why none is needed
+  uint64_t error = 0;      // e = m * d - 2^k
+  uint64_t critical = 0;   // n_c
+  int exponent = 0;        // k
+  std::string inequality;  // "2 * 998 = 1996 < 2^32 = 4294967296", or why none is needed
 };
 
 struct MagicDivision {
   MagicKind kind = MagicKind::kShift;
-  int width = 32;              // 32 or 64: bits of dividend and multiplier
+  int width = 32;  // 32 or 64: bits of dividend and multiplier
   uint64_t divisor = 1;
-  uint64_t bound = 0;          // largest dividend, inclusive, that the proof covers
-  uint64_t multiplier = 0;     // kMulHigh: m; kMulHighAdd: m - 2^width; otherwise 0
-  int pre_shift = 0;           // kMulHigh only
-  int shift = 0;               // kShift: log2(divisor); kMulHigh: k - width; kMulHighAdd: k - width, at least 1
-  int instructions = 0;        // of the sequence above
+  uint64_t bound = 0;       // largest dividend, inclusive, that the proof covers
+  uint64_t multiplier = 0;  // kMulHigh: m; kMulHighAdd: m - 2^width; otherwise 0
+  int pre_shift = 0;        // kMulHigh only
+  int shift = 0;            // kShift: log2(divisor); kMulHigh: k - width; kMulHighAdd: k - width, at least 1
+  int instructions = 0;     // of the sequence above
   MagicProof proof;
 
   // The sequence as a device executes it; equals n / divisor for n <= bound.

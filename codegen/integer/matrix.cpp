@@ -1,8 +1,8 @@
 #include "codegen/integer/matrix.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -39,8 +39,8 @@ Matrix Matrix::transposed() const {
 
 Expected<Matrix> Matrix::multiply(const Matrix& right) const {
   if (cols_ != right.rows_) {
-    return invalid_argument(
-        fmt::format("matrix product of {}x{} by {}x{}: inner sizes must agree", rows_, cols_, right.rows_, right.cols_));
+    return invalid_argument(fmt::format("matrix product of {}x{} by {}x{}: inner sizes must agree", rows_, cols_,
+                                        right.rows_, right.cols_));
   }
   Matrix result(rows_, right.cols_);
   for (size_t r = 0; r < rows_; ++r) {
@@ -65,7 +65,8 @@ Expected<std::vector<int64_t>> Matrix::multiply(const std::vector<int64_t>& righ
 // Bareiss: after step k every entry is a (k+1)x(k+1) minor of the original, so divisions are exact and intermediate
 // products fit 128 bits whenever the minors fit 64.
 Expected<int64_t> Matrix::determinant() const {
-  if (rows_ != cols_) return invalid_argument(fmt::format("determinant of a {}x{} matrix; it must be square", rows_, cols_));
+  if (rows_ != cols_)
+    return invalid_argument(fmt::format("determinant of a {}x{} matrix; it must be square", rows_, cols_));
   if (rows_ == 0) return int64_t{1};
   Matrix m = *this;
   int64_t previous_pivot = 1;

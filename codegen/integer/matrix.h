@@ -31,9 +31,9 @@ class Matrix {
   int64_t at(size_t row, size_t col) const { return entries_[row * cols_ + col]; }
 
   Matrix transposed() const;
-  Expected<Matrix> multiply(const Matrix& right) const;                             // (r × c)(c × k)
+  Expected<Matrix> multiply(const Matrix& right) const;                              // (r × c)(c × k)
   Expected<std::vector<int64_t>> multiply(const std::vector<int64_t>& right) const;  // length c -> length r
-  Expected<int64_t> determinant() const;                                            // square; fraction-free (Bareiss)
+  Expected<int64_t> determinant() const;                                             // square; fraction-free (Bareiss)
 
   void swap_rows(size_t a, size_t b);
   void swap_cols(size_t a, size_t b);

@@ -36,14 +36,14 @@ std::string_view to_string(DecodeMethod method);
 
 // One step of the magic decode, fastest digit first. With x the running quotient (x = index before step 0):
 //   division.kind == kZero:  digit = x, and every later digit is 0
-//   last:                    digit = x                       (no division: x < radix already, or the top digit takes all)
-//   otherwise:               q = division(x); digit = x - q * radix (x & (radix - 1) for a power of two); x = q
+//   last:                    digit = x                       (no division: x < radix already, or the top digit takes
+//   all) otherwise:               q = division(x); digit = x - q * radix (x & (radix - 1) for a power of two); x = q
 struct DecodeStep {
   uint64_t radix = 1;
-  uint64_t bound = 0;       // largest x that reaches this step
-  bool last = false;        // the remaining quotient is the digit; later steps do not exist
-  MagicDivision division;   // meaningless when last
-  int instructions = 0;     // division plus remainder
+  uint64_t bound = 0;      // largest x that reaches this step
+  bool last = false;       // the remaining quotient is the digit; later steps do not exist
+  MagicDivision division;  // meaningless when last
+  int instructions = 0;    // division plus remainder
 };
 
 struct MixedRadixPlan {
@@ -51,8 +51,8 @@ struct MixedRadixPlan {
   std::vector<uint64_t> radices;  // fastest first
   uint64_t bound = 0;
   DecodeMethod method = DecodeMethod::kMagic;
-  std::vector<DecodeStep> steps;         // the magic decode; always filled (the first iteration of a loop needs it)
-  std::vector<uint64_t> step_digits;     // digits of the step, when one was given
+  std::vector<DecodeStep> steps;      // the magic decode; always filled (the first iteration of a loop needs it)
+  std::vector<uint64_t> step_digits;  // digits of the step, when one was given
   int magic_instructions = 0;
   std::optional<int> carry_chain_instructions;  // per iteration; set when a step was given
   std::optional<int> increment_instructions;    // per iteration; set when the step is below the first radix

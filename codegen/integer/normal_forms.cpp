@@ -1,8 +1,8 @@
 #include "codegen/integer/normal_forms.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -53,7 +53,8 @@ struct ColOps {
   bool subtract(size_t target, size_t source, int64_t q) { return q != INT64_MIN && add(target, source, -q); }
 };
 
-// Nearest integer to a / b (ties either way): remainders at most |b| / 2 keep entries small. b != 0 and the quotient fits.
+// Nearest integer to a / b (ties either way): remainders at most |b| / 2 keep entries small. b != 0 and the quotient
+// fits.
 int64_t rounded_quotient(int64_t a, int64_t b) {
   __int128 numerator = 2 * static_cast<__int128>(a) + (b < 0 ? -static_cast<__int128>(b) : b);
   __int128 denominator = 2 * static_cast<__int128>(b < 0 ? -static_cast<__int128>(b) : b);
@@ -120,8 +121,9 @@ std::optional<size_t> row_not_divided(const Matrix& m, size_t k) {
   return std::nullopt;
 }
 
-// A product with 128-bit entries, so that a verdict does not fail on the size of an intermediate. Two 64-bit factors leave
-// room for two summands of full size; more of them wrap only if nearly all entries are at the limit, which is reported.
+// A product with 128-bit entries, so that a verdict does not fail on the size of an intermediate. Two 64-bit factors
+// leave room for two summands of full size; more of them wrap only if nearly all entries are at the limit, which is
+// reported.
 Expected<std::vector<__int128>> wide_product(const Matrix& a, const Matrix& b) {
   if (a.cols() != b.rows()) return invalid_argument("normal form: the transforms do not match the shape of the matrix");
   std::vector<__int128> result(a.rows() * b.cols(), 0);
@@ -163,7 +165,8 @@ Expected<HermiteForm> hermite_normal_form(const Matrix& a) {
     if (pivot < 0 && !ops.negate(row)) return overflow_error("Hermite normal form");
     pivot = form.h.at(row, col);
     for (size_t above = 0; above < row; ++above) {
-      if (!ops.subtract(above, row, floor_div(form.h.at(above, col), pivot))) return overflow_error("Hermite normal form");
+      if (!ops.subtract(above, row, floor_div(form.h.at(above, col), pivot)))
+        return overflow_error("Hermite normal form");
     }
     form.pivots.push_back(col);
     ++row;
@@ -172,12 +175,9 @@ Expected<HermiteForm> hermite_normal_form(const Matrix& a) {
 }
 
 Expected<SmithForm> smith_normal_form(const Matrix& a) {
-  SmithForm form{a,
-                 Matrix::identity(a.rows()),
-                 Matrix::identity(a.rows()),
-                 Matrix::identity(a.cols()),
-                 Matrix::identity(a.cols()),
-                 {}};
+  SmithForm form{
+      a, Matrix::identity(a.rows()), Matrix::identity(a.rows()), Matrix::identity(a.cols()), Matrix::identity(a.cols()),
+      {}};
   RowOps rows{form.d, form.u, form.u_inverse};
   ColOps cols{form.d, form.v, form.v_inverse};
   const Status overflow = overflow_error("Smith normal form");

@@ -1,19 +1,20 @@
 // Hermite and Smith normal forms over Z with their unimodular transforms.
 //
 // Conventions.
-//   Hermite (row style):  H = U A.  Rows are combined; H is in row echelon form, each pivot is positive, entries above a
-//     pivot lie in [0, pivot), zero rows come last. H is unique for A. The non-zero rows are a basis of the lattice that
-//     the rows of A generate.
+//   Hermite (row style):  H = U A.  Rows are combined; H is in row echelon form, each pivot is positive, entries above
+//   a
+//     pivot lie in [0, pivot), zero rows come last. H is unique for A. The non-zero rows are a basis of the lattice
+//     that the rows of A generate.
 //   Smith:  D = U A V.  D is diagonal with d_0 | d_1 | … , d_i >= 0. D is unique for A; U and V are not.
-//   U and V are unimodular (determinant ±1), and their inverses are returned too, so that a verdict can be re-checked by
-//   multiplication alone.
+//   U and V are unimodular (determinant ±1), and their inverses are returned too, so that a verdict can be re-checked
+//   by multiplication alone.
 //
 // Worked example: A = {{4}, {6}} (the strides 4 and 6 as generators of a lattice in Z) has H = {{2}, {0}} with
 //   U = {{-1, 1}, {3, -2}}: addresses reached are exactly the multiples of 2 = gcd(4, 6), and 2 = -1*4 + 1*6.
 //   A = {{2, 0}, {0, 3}} has D = diag(1, 6): Z^2 / A Z^2 is cyclic of order 6.
 //
-// Ownership: value types. Threads: pure functions. Errors: entries that leave 64 bits are kInvalidArgument, never wrapped
-// (pivots are taken smallest first, which keeps the layouts of practice far from that).
+// Ownership: value types. Threads: pure functions. Errors: entries that leave 64 bits are kInvalidArgument, never
+// wrapped (pivots are taken smallest first, which keeps the layouts of practice far from that).
 #pragma once
 
 #include <optional>
@@ -26,15 +27,15 @@ namespace tailor::codegen::integer {
 
 struct HermiteForm {
   Matrix h;
-  Matrix u;          // h = u a
-  Matrix u_inverse;  // a = u_inverse h
+  Matrix u;                    // h = u a
+  Matrix u_inverse;            // a = u_inverse h
   std::vector<size_t> pivots;  // column of the pivot of row i; size = rank
 };
 
 struct SmithForm {
   Matrix d;
   Matrix u, u_inverse;
-  Matrix v, v_inverse;         // d = u a v
+  Matrix v, v_inverse;           // d = u a v
   std::vector<int64_t> factors;  // the positive diagonal entries; size = rank
 };
 

@@ -1,8 +1,8 @@
 #include "codegen/integer/residue.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -14,7 +14,8 @@ using I128 = __int128;
 constexpr int64_t kMin = Residue::kMinusInfinity;
 constexpr int64_t kMax = Residue::kPlusInfinity;
 
-// Finite results outside (kMin, kMax) saturate to "unknown": a lower bound to minus infinity, an upper to plus infinity.
+// Finite results outside (kMin, kMax) saturate to "unknown": a lower bound to minus infinity, an upper to plus
+// infinity.
 int64_t saturate_lo(I128 value) {
   if (value <= kMin) return kMin;
   return value >= kMax ? kMax - 1 : static_cast<int64_t>(value);
@@ -104,7 +105,8 @@ Residue operator+(const Residue& a, const Residue& b) {
 
 Residue operator-(const Residue& a) {
   if (a.is_constant() && a.remainder != kMin) return Residue::constant(-a.remainder);
-  return normalise(std::max<int64_t>(a.modulus, 1), -static_cast<I128>(a.remainder), a.hi == kMax ? kMin : saturate_lo(-static_cast<I128>(a.hi)),
+  return normalise(std::max<int64_t>(a.modulus, 1), -static_cast<I128>(a.remainder),
+                   a.hi == kMax ? kMin : saturate_lo(-static_cast<I128>(a.hi)),
                    a.lo == kMin ? kMax : saturate_hi(-static_cast<I128>(a.lo)));
 }
 

@@ -1,10 +1,9 @@
 // What is known of an integer: its residue class and its range, as one abstract value.
 //
 // Worked example: the host promises M % 128 = 17 and M <= 1000, i.e. M in {17, 145, ..., 913}.  Then
-//     Residue m = meet(Residue::congruent(128, 17), Residue::between(0, 1000));   // modulus 128, remainder 17, [17, 913]
-//     m * 4        -> modulus 512, remainder 68,  [68, 3652]     (known alignment: 4)
-//     m mod 64     -> the constant 17                            (64 divides 128)
-//     m div 128    -> modulus 1, [0, 7]
+//     Residue m = meet(Residue::congruent(128, 17), Residue::between(0, 1000));   // modulus 128, remainder 17, [17,
+//     913] m * 4        -> modulus 512, remainder 68,  [68, 3652]     (known alignment: 4) m mod 64     -> the constant
+//     17                            (64 divides 128) m div 128    -> modulus 1, [0, 7]
 // Every operation is sound: the result contains op(x) for every x of the operand. Values are mathematical integers; a
 // bound of kMinusInfinity or kPlusInfinity means none is known, and bounds saturate there instead of wrapping.
 //

@@ -1,8 +1,8 @@
 #include "codegen/layout/affine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 #include "codegen/layout/text.h"
@@ -56,10 +56,11 @@ Status AffineExpr::accumulate(int64_t coefficient, const Atom& atom) {
   return {};
 }
 
-// floor((d*q + r) / d) = q + floor(r / d) with r reduced term by term to [0, d); a common factor g of d = g*e and of r's
-// coefficients divides out, because floor((g*s + c) / (g*e)) = floor((s + floor(c / g)) / e) for integer s.
+// floor((d*q + r) / d) = q + floor(r / d) with r reduced term by term to [0, d); a common factor g of d = g*e and of
+// r's coefficients divides out, because floor((g*s + c) / (g*e)) = floor((s + floor(c / g)) / e) for integer s.
 Expected<AffineExpr> AffineExpr::floor_of(const AffineExpr& numerator, int64_t denominator) {
-  if (denominator < 1) return invalid_argument(fmt::format("floor denominator is {}; it must be at least 1", denominator));
+  if (denominator < 1)
+    return invalid_argument(fmt::format("floor denominator is {}; it must be at least 1", denominator));
   if (denominator == 1) return numerator;
   AffineExpr whole(integer::floor_div(numerator.constant_, denominator));
   AffineExpr rest(integer::floor_mod(numerator.constant_, denominator));
@@ -189,9 +190,8 @@ Expected<int64_t> AffineExpr::evaluate(const Assignment& values) const {
 Residue AffineExpr::abstract(const std::function<Residue(std::string_view)>& of) const {
   Residue sum = Residue::constant(constant_);
   for (const Term& term : terms_) {
-    Residue value = term.atom.is_floor()
-                        ? integer::floor_div(term.atom.numerator->abstract(of), term.atom.denominator)
-                        : of(term.atom.symbol);
+    Residue value = term.atom.is_floor() ? integer::floor_div(term.atom.numerator->abstract(of), term.atom.denominator)
+                                         : of(term.atom.symbol);
     sum = sum + value * term.coefficient;
   }
   return sum;
@@ -230,8 +230,7 @@ Expected<bool> Constraint::holds(const Assignment& values) const {
   return relation == Relation::kZero ? value == 0 : value >= 0;
 }
 
-Expected<Constraint> Constraint::substitute(
-    const std::map<std::string, AffineExpr, std::less<>>& replacements) const {
+Expected<Constraint> Constraint::substitute(const std::map<std::string, AffineExpr, std::less<>>& replacements) const {
   TAILOR_ASSIGN_OR_RETURN(AffineExpr replaced, expr.substitute(replacements));
   return Constraint{std::move(replaced), relation};
 }

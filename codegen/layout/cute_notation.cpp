@@ -1,8 +1,8 @@
 #include "codegen/layout/cute_notation.h"
 
-#include <fmt/format.h>
-
 #include <cctype>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 

@@ -1,8 +1,8 @@
 #include "codegen/layout/discharge.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -23,8 +23,8 @@ Expected<std::vector<Constraint>> bounds_of(const std::vector<Dim>& dims) {
   return bounds;
 }
 
-// The smallest value of an affine guard over the box of the inner dimensions, as an expression in the others; nullopt when
-// an inner dimension is inside a floor term.
+// The smallest value of an affine guard over the box of the inner dimensions, as an expression in the others; nullopt
+// when an inner dimension is inside a floor term.
 Expected<std::optional<AffineExpr>> minimum_over(const AffineExpr& expr, const std::vector<Dim>& inner) {
   std::map<std::string, AffineExpr, std::less<>> worst;
   for (const Dim& dim : inner) {
@@ -131,8 +131,8 @@ Expected<BodyAndFringe> split_body_fringe(const GuardedAffineLayout& layout, con
     if (!index) return invalid_argument(fmt::format("inner dimension {} does not exist in the layout", name));
     const Dim& dim = layout.dims()[*index];
     if (!dim.extent.is_constant()) {
-      return invalid_argument(fmt::format("inner dimension {} has the extent {}; it must be constant", name,
-                                          dim.extent.to_string()));
+      return invalid_argument(
+          fmt::format("inner dimension {} has the extent {}; it must be constant", name, dim.extent.to_string()));
     }
     inner.push_back(dim);
   }
@@ -144,8 +144,8 @@ Expected<BodyAndFringe> split_body_fringe(const GuardedAffineLayout& layout, con
     std::vector<AffineExpr> minima;
     bool splittable = true;
     for (const Constraint& constraint : piece.guard) {
-      bool mentions = std::any_of(inner.begin(), inner.end(),
-                                  [&](const Dim& dim) { return constraint.expr.depends_on(dim.name); });
+      bool mentions =
+          std::any_of(inner.begin(), inner.end(), [&](const Dim& dim) { return constraint.expr.depends_on(dim.name); });
       if (!mentions) {
         outer_guard.push_back(constraint);
         continue;

@@ -2,8 +2,8 @@
 //
 // Worked example: rows of a matrix, tiled by 128, in the bucket M % 128 = 17, M <= 4096:
 //     layout [M, T] (t: T, r: 128) -> 1 { when M - 128*t - r - 1 >= 0: (128*t + r); }
-// Under M % 128 = 0, M >= 128 and 128*T = M the guard is proved and vanishes. Under M % 128 = 17 it is residual and depends
-// on {M, r, t}. split_body_fringe over the inner dimension r gives
+// Under M % 128 = 0, M >= 128 and 128*T = M the guard is proved and vanishes. Under M % 128 = 17 it is residual and
+// depends on {M, r, t}. split_body_fringe over the inner dimension r gives
 //     body    when M - 128*t - 128 >= 0     (the guard at its worst r: one test per tile, none per row)
 //     fringe  when 127 + 128*t - M >= 0 and M - 128*t - r - 1 >= 0     (the complement of the body)
 // Both are exact: body ∪ fringe is the piece, and they are disjoint.
@@ -34,16 +34,16 @@ Expected<Verdict> implies_on_domain(const Facts& facts, const std::vector<Dim>& 
 Verdict implies_by_residues(const Facts& facts, const std::vector<Dim>& dims, const Constraint& constraint);
 
 struct GuardReport {
-  size_t piece = 0;                  // index in the layout that was given
+  size_t piece = 0;  // index in the layout that was given
   Constraint constraint;
   Verdict verdict = Verdict::kUnknown;
   std::set<std::string> depends_on;  // dimensions and parameters of the guard: its binding time is that of the latest
 };
 
 struct DischargeResult {
-  GuardedAffineLayout layout;        // proved guards dropped, refuted pieces dropped
-  std::vector<GuardReport> guards;   // every guard of every piece, in order
-  bool unconditional() const;        // no guard is left
+  GuardedAffineLayout layout;       // proved guards dropped, refuted pieces dropped
+  std::vector<GuardReport> guards;  // every guard of every piece, in order
+  bool unconditional() const;       // no guard is left
 };
 
 // Each guard is decided under the facts, the bounds of the dimensions, and the other guards of its piece that stay.
@@ -55,8 +55,8 @@ struct BodyAndFringe {
   GuardedAffineLayout fringe;  // the rest, guard by guard
 };
 
-// Splits every piece along its guards that mention an inner dimension. Inner dimensions need constant extents; a guard with
-// an inner dimension inside a floor term, or an equality over inner dimensions, goes to the fringe whole.
+// Splits every piece along its guards that mention an inner dimension. Inner dimensions need constant extents; a guard
+// with an inner dimension inside a floor term, or an equality over inner dimensions, goes to the fringe whole.
 Expected<BodyAndFringe> split_body_fringe(const GuardedAffineLayout& layout, const std::set<std::string>& inner_dims);
 
 }  // namespace tailor::codegen::layout

@@ -30,7 +30,8 @@ Status Facts::range(const std::string& parameter, int64_t lo, int64_t hi) {
 }
 
 Status Facts::residue(const std::string& parameter, int64_t modulus, int64_t remainder) {
-  if (modulus < 1) return invalid_argument(fmt::format("modulus of {} is {}; it must be at least 1", parameter, modulus));
+  if (modulus < 1)
+    return invalid_argument(fmt::format("modulus of {} is {}; it must be at least 1", parameter, modulus));
   return add(parameter, Residue::congruent(modulus, remainder));
 }
 

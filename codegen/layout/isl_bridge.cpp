@@ -1,5 +1,8 @@
 #include "codegen/layout/isl_bridge.h"
 
+#include <memory>
+#include <set>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <isl/ctx.h>
@@ -9,9 +12,6 @@
 #include <isl/point.h>
 #include <isl/set.h>
 #include <isl/val.h>
-
-#include <memory>
-#include <set>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -81,9 +81,9 @@ template <class Rename>
 std::string print(const AffineExpr& expr, const Rename& rename) {
   std::string text = fmt::to_string(expr.constant());
   for (const Term& term : expr.terms()) {
-    std::string atom = term.atom.is_floor() ? fmt::format("floor(({})/{})", print(*term.atom.numerator, rename),
-                                                          term.atom.denominator)
-                                            : rename(term.atom.symbol);
+    std::string atom = term.atom.is_floor()
+                           ? fmt::format("floor(({})/{})", print(*term.atom.numerator, rename), term.atom.denominator)
+                           : rename(term.atom.symbol);
     text += signed_product(term.coefficient, atom);
   }
   return text;
@@ -188,14 +188,14 @@ std::string_view to_string(Verdict verdict) {
 Expected<Verdict> decide_by_isl(const std::vector<Constraint>& context, const Constraint& constraint, uint64_t quota) {
   Names names = names_of(context, {constraint});
   std::string given = print(context, names);
-  TAILOR_ASSIGN_OR_RETURN(Emptiness fails, emptiness(fmt::format("{{ {} : {} and {} }}", names.tuple(), given,
-                                                                 negation(constraint, names)),
-                                                     quota));
+  TAILOR_ASSIGN_OR_RETURN(
+      Emptiness fails,
+      emptiness(fmt::format("{{ {} : {} and {} }}", names.tuple(), given, negation(constraint, names)), quota));
   if (fails == Emptiness::kEmpty) return Verdict::kProved;
   if (fails == Emptiness::kUnknown) return Verdict::kUnknown;
-  TAILOR_ASSIGN_OR_RETURN(Emptiness holds, emptiness(fmt::format("{{ {} : {} and {} }}", names.tuple(), given,
-                                                                 print(constraint, names)),
-                                                     quota));
+  TAILOR_ASSIGN_OR_RETURN(
+      Emptiness holds,
+      emptiness(fmt::format("{{ {} : {} and {} }}", names.tuple(), given, print(constraint, names)), quota));
   if (holds == Emptiness::kUnknown) return Verdict::kUnknown;
   return holds == Emptiness::kEmpty ? Verdict::kRefuted : Verdict::kResidual;
 }

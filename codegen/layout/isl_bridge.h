@@ -24,10 +24,10 @@
 namespace tailor::codegen::layout {
 
 // name, text, meaning
-#define TAILOR_VERDICTS(X)                                                           \
-  X(kProved, "proved", "holds at every point of the context")                        \
-  X(kRefuted, "refuted", "holds at no point of the context")                         \
-  X(kResidual, "residual", "holds at some points and fails at others")               \
+#define TAILOR_VERDICTS(X)                                             \
+  X(kProved, "proved", "holds at every point of the context")          \
+  X(kRefuted, "refuted", "holds at no point of the context")           \
+  X(kResidual, "residual", "holds at some points and fails at others") \
   X(kUnknown, "unknown", "isl spent its quota of operations before it could decide")
 
 enum class Verdict : uint8_t {
@@ -54,7 +54,8 @@ Expected<std::optional<Assignment>> sample_by_isl(const std::vector<Constraint>&
 std::string to_isl_set(const GuardedAffineLayout& layout);
 // "[n] -> { [i, j] -> [8i + j] : … ; … }". kUnsupported when an entry of A is symbolic.
 Expected<std::string> to_isl_map(const GuardedAffineLayout& layout);
-// Do two layouts with constant A (same dimensions, outputs) denote the same function? kProved or kRefuted; kUnknown: quota.
+// Do two layouts with constant A (same dimensions, outputs) denote the same function? kProved or kRefuted; kUnknown:
+// quota.
 Expected<Verdict> equal_by_isl(const GuardedAffineLayout& a, const GuardedAffineLayout& b,
                                uint64_t quota = kDefaultIslQuota);
 // kProved when no point lies under two guards; kRefuted when one does (under some parameters).

@@ -1,9 +1,9 @@
 #include "codegen/layout/layout.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 #include "codegen/layout/text.h"
@@ -80,13 +80,15 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::create(std::vector<std::strin
   }
   parameter_names = names;
   for (const Dim& dim : dims) {
-    if (!text::is_valid_name(dim.name)) return invalid_argument(fmt::format("dimension '{}' is not a valid name", dim.name));
+    if (!text::is_valid_name(dim.name))
+      return invalid_argument(fmt::format("dimension '{}' is not a valid name", dim.name));
     if (!names.insert(dim.name).second) return invalid_argument(fmt::format("name {} occurs twice", dim.name));
   }
   auto check = [](const AffineExpr& expr, const std::set<std::string>& allowed, std::string_view where) -> Status {
     for (const std::string& symbol : expr.symbols()) {
       if (allowed.count(symbol) == 0) {
-        return invalid_argument(fmt::format("{} ({}) mentions {}, which is not allowed there", where, expr.to_string(), symbol));
+        return invalid_argument(
+            fmt::format("{} ({}) mentions {}, which is not allowed there", where, expr.to_string(), symbol));
       }
     }
     return {};
@@ -149,7 +151,8 @@ Expected<std::optional<std::vector<int64_t>>> GuardedAffineLayout::evaluate(cons
                                                                             const Assignment& parameters) const {
   using Result = std::optional<std::vector<int64_t>>;
   if (point.size() != dims_.size()) {
-    return invalid_argument(fmt::format("point has {} coordinates; the layout has {} dimensions", point.size(), dims_.size()));
+    return invalid_argument(
+        fmt::format("point has {} coordinates; the layout has {} dimensions", point.size(), dims_.size()));
   }
   Assignment values = parameters;
   for (size_t i = 0; i < dims_.size(); ++i) {
@@ -181,9 +184,9 @@ Expected<std::optional<std::vector<int64_t>>> GuardedAffineLayout::evaluate(cons
 
 Expected<GuardedAffineLayout> GuardedAffineLayout::compose(const AffineMap& map) const {
   if (map.c.rows() != rank() || map.c.cols() != map.dims.size() || map.d.size() != rank()) {
-    return invalid_argument(fmt::format("affine map is {}x{} with {} offsets; composing with rank {} over {} dimensions needs {}x{}",
-                                        map.c.rows(), map.c.cols(), map.d.size(), rank(), map.dims.size(), rank(),
-                                        map.dims.size()));
+    return invalid_argument(
+        fmt::format("affine map is {}x{} with {} offsets; composing with rank {} over {} dimensions needs {}x{}",
+                    map.c.rows(), map.c.cols(), map.d.size(), rank(), map.dims.size(), rank(), map.dims.size()));
   }
   // What each old dimension becomes, and the bounds it must keep.
   Replacements replacements;
@@ -196,7 +199,8 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::compose(const AffineMap& map)
     }
     // An old dimension that only changes its name keeps its bounds by the new extent.
     bool renamed = false;
-    for (const Dim& dim : map.dims) renamed = renamed || (image == AffineExpr::symbol(dim.name) && dim.extent == dims_[k].extent);
+    for (const Dim& dim : map.dims)
+      renamed = renamed || (image == AffineExpr::symbol(dim.name) && dim.extent == dims_[k].extent);
     if (!renamed) {
       bounds.push_back(Constraint::non_negative(image));
       TAILOR_ASSIGN_OR_RETURN(AffineExpr last, dims_[k].extent.subtract(AffineExpr(1)));
@@ -368,8 +372,8 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::concatenate(const GuardedAffi
   }
   for (size_t k = 0; k < rank(); ++k) {
     if (dims_[k].name != next.dims_[k].name || (k != *index && !(dims_[k].extent == next.dims_[k].extent))) {
-      return invalid_argument(fmt::format("concatenation along {}: dimension {} is ({}: {}) here and ({}: {}) there", dim,
-                                          k, dims_[k].name, dims_[k].extent.to_string(), next.dims_[k].name,
+      return invalid_argument(fmt::format("concatenation along {}: dimension {} is ({}: {}) here and ({}: {}) there",
+                                          dim, k, dims_[k].name, dims_[k].extent.to_string(), next.dims_[k].name,
                                           next.dims_[k].extent.to_string()));
     }
   }

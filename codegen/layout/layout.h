@@ -11,11 +11,11 @@
 // With n = 3: (2, 7) -> 23 by the first piece, (3, 0) -> 24 by the second, (8, 0) is outside the domain.
 //
 // Meaning. Dimensions x_1…x_r with 0 <= x_k < extent_k, extents affine in the parameters. A piece is (guard, A, b): a
-// conjunction of affine (in)equalities in dimensions and parameters, floor terms allowed, and the map x ↦ A x + b. Entries
-// of A and b are affine in the parameters, so a symbolic stride is an entry like any other. Outputs are whatever the caller
-// counts in (elements here, usually). Invariant: at most one guard holds at any point of the domain; a layout that comes
-// from the constructors and operations below has it whenever its inputs have it (pieces from a caller are checked by
-// `check_disjoint` in isl_bridge.h).
+// conjunction of affine (in)equalities in dimensions and parameters, floor terms allowed, and the map x ↦ A x + b.
+// Entries of A and b are affine in the parameters, so a symbolic stride is an entry like any other. Outputs are
+// whatever the caller counts in (elements here, usually). Invariant: at most one guard holds at any point of the
+// domain; a layout that comes from the constructors and operations below has it whenever its inputs have it (pieces
+// from a caller are checked by `check_disjoint` in isl_bridge.h).
 //
 // Text form (printed and parsed back; == is preserved):
 //     layout     := 'layout' '[' names? ']' '(' dims? ')' '->' rank '{' piece* '}'
@@ -25,8 +25,8 @@
 //     affine     := sums and integer multiples of names, floor(affine / integer), affine 'mod' integer, parentheses
 //     outputs    := comma-separated sums that may also hold products of a parameter expression and a dimension: s*i
 //
-// Ownership: value type. Threads: const access from any thread. Errors: kInvalidArgument for overflow, unknown names, wrong
-// ranks and unparsable text; kUnsupported where a result would not be affine (the message names the product).
+// Ownership: value type. Threads: const access from any thread. Errors: kInvalidArgument for overflow, unknown names,
+// wrong ranks and unparsable text; kUnsupported where a result would not be affine (the message names the product).
 #pragma once
 
 #include <cstdint>
@@ -58,9 +58,9 @@ struct Piece {
 
 // y ↦ C y + d: old dimension k becomes Σ_j C[k][j] y_j + d[k].
 struct AffineMap {
-  std::vector<Dim> dims;       // the new dimensions y
-  integer::Matrix c;           // old rank × new rank
-  std::vector<AffineExpr> d;   // old rank, over parameters
+  std::vector<Dim> dims;      // the new dimensions y
+  integer::Matrix c;          // old rank × new rank
+  std::vector<AffineExpr> d;  // old rank, over parameters
 };
 
 class GuardedAffineLayout;
@@ -96,9 +96,9 @@ class GuardedAffineLayout {
 
   // L ∘ (y ↦ C y + d). Points that leave the old domain are guarded away.
   Expected<GuardedAffineLayout> compose(const AffineMap& map) const;
-  // Neighbouring dimensions (slow, fast) become one, "slow*fast" flattened under the name of the fast one, where that is
-  // exact: the fast extent is a constant e, A_slow = e * A_fast in every piece, and no guard mentions either except as the
-  // combination e*slow + fast. Dimensions of extent 1 disappear.
+  // Neighbouring dimensions (slow, fast) become one, "slow*fast" flattened under the name of the fast one, where that
+  // is exact: the fast extent is a constant e, A_slow = e * A_fast in every piece, and no guard mentions either except
+  // as the combination e*slow + fast. Dimensions of extent 1 disappear.
   Expected<GuardedAffineLayout> coalesce() const;
   // Fixes a dimension to a value (affine in parameters); 0 <= value < extent becomes a guard unless it is decided.
   Expected<GuardedAffineLayout> slice(std::string_view dim, const AffineExpr& value) const;
@@ -108,9 +108,9 @@ class GuardedAffineLayout {
   Expected<GuardedAffineLayout> intersect(const std::vector<Constraint>& constraints) const;
   // This layout for x_dim < extent, `next` (same dimension names, same other extents) shifted behind it.
   Expected<GuardedAffineLayout> concatenate(const GuardedAffineLayout& next, std::string_view dim) const;
-  // Binds the dimension `page_dim` (the page of a pool [P, page_size, …]) to whatever a block table yields: the dimension
-  // goes, and its contribution stride*page becomes the parameter `base` (one output; the stride may be symbolic). The facts
-  // that hold of `base` because 0 <= page < P come with it.
+  // Binds the dimension `page_dim` (the page of a pool [P, page_size, …]) to whatever a block table yields: the
+  // dimension goes, and its contribution stride*page becomes the parameter `base` (one output; the stride may be
+  // symbolic). The facts that hold of `base` because 0 <= page < P come with it.
   Expected<PagedLayout> page(std::string_view page_dim, const std::string& base, const Facts& facts = {}) const;
   // A parameter replaced by an expression over parameters (an exact fact: by its value).
   Expected<GuardedAffineLayout> bind(const std::string& parameter, const AffineExpr& value) const;

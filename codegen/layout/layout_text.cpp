@@ -1,8 +1,8 @@
 // The textual form of GuardedAffineLayout; the grammar is in layout.h.
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
 
 #include "codegen/layout/layout.h"
 #include "codegen/layout/text.h"
@@ -51,7 +51,8 @@ Status accumulate(const AffineExpr& scale, const AffineExpr& value, const std::v
     TAILOR_ASSIGN_OR_RETURN(rest, rest.subtract(removed));
   }
   if (mentions_dim(rest, dims)) {
-    return unsupported(fmt::format("output {} has a dimension inside floor or mod; split it by a guard", value.to_string()));
+    return unsupported(
+        fmt::format("output {} has a dimension inside floor or mod; split it by a guard", value.to_string()));
   }
   if (!rest.is_constant() && !scale.is_constant()) {
     return unsupported(

@@ -1,9 +1,9 @@
 // The algebra of strided_layout.h.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 #include "codegen/layout/strided_layout.h"
@@ -16,7 +16,8 @@ using integer::Checked;
 constexpr int64_t kEnumerationLimit = 1 << 20;
 
 Status refuse_empty(const StridedLayout& layout, std::string_view operation) {
-  return invalid_argument(fmt::format("{} of {}: an extent is 0; it must be at least 1", operation, layout.to_string()));
+  return invalid_argument(
+      fmt::format("{} of {}: an extent is 0; it must be at least 1", operation, layout.to_string()));
 }
 
 // Leaves with extent 1 dropped and contiguous neighbours merged; empty for the constant layout.
@@ -43,8 +44,8 @@ Expected<StridedLayout> from_leaves(std::vector<Mode> leaves) {
   return StridedLayout::create(Mode::of(std::move(leaves)));
 }
 
-// A as composition sees it: its modes in order, the last one without end. A trailing mode of extent 1 still says with which
-// stride the layout continues.
+// A as composition sees it: its modes in order, the last one without end. A trailing mode of extent 1 still says with
+// which stride the layout continues.
 std::vector<Mode> endless_leaves(const StridedLayout& a) {
   std::vector<Mode> leaves = a.leaves();
   if (leaves.empty()) return {Mode::leaf(1, 0)};
@@ -69,7 +70,8 @@ std::vector<Mode> endless_leaves(const StridedLayout& a) {
 // One composition: the digits of A that B's leaves already use, so that a carry between leaves is seen.
 class Composer {
  public:
-  Composer(const StridedLayout& a, const StridedLayout& b) : a_(a), b_(b), modes_(endless_leaves(a)), used_(modes_.size(), 0) {}
+  Composer(const StridedLayout& a, const StridedLayout& b)
+      : a_(a), b_(b), modes_(endless_leaves(a)), used_(modes_.size(), 0) {}
 
   Expected<Mode> compose(const Mode& mode) {
     if (!mode.group) return compose_leaf(mode);
@@ -87,11 +89,13 @@ class Composer {
                                         leaf.extent, leaf.stride, why));
   }
 
-  // A leaf s:d walks A's digits: it first skips the modes that d steps over whole, then fills what is left of each mode.
+  // A leaf s:d walks A's digits: it first skips the modes that d steps over whole, then fills what is left of each
+  // mode.
   Expected<Mode> compose_leaf(const Mode& leaf) {
     if (leaf.stride == 0 || leaf.extent == 0) return Mode::leaf(leaf.extent, 0);
     if (leaf.extent == 1) return single_point(leaf);
-    if (leaf.stride < 0 && modes_.size() > 1) return refuse(leaf, "has a negative stride, which leaves the first mode below 0");
+    if (leaf.stride < 0 && modes_.size() > 1)
+      return refuse(leaf, "has a negative stride, which leaves the first mode below 0");
     int64_t rest = leaf.extent;
     int64_t step = leaf.stride;
     std::vector<Mode> parts;
@@ -100,7 +104,8 @@ class Composer {
       int64_t extent = modes_[i].extent;
       if (!last && step >= extent) {
         if (step % extent != 0) {
-          return refuse(leaf, fmt::format("steps {} over a mode of extent {}; it must be a multiple of it, or below it", step, extent));
+          return refuse(leaf, fmt::format("steps {} over a mode of extent {}; it must be a multiple of it, or below it",
+                                          step, extent));
         }
         step /= extent;
         continue;
@@ -113,9 +118,10 @@ class Composer {
       TAILOR_RETURN_IF_ERROR(use_digit(i, leaf, taken, step));
       if (taken == rest) break;
       if (extent % step != 0 || rest % taken != 0) {
-        return refuse(leaf, fmt::format("crosses a mode of extent {} in steps of {} after {} of {} points; the steps must "
-                                        "divide the extent, and the points be a multiple of {}",
-                                        extent, step, taken, rest, taken));
+        return refuse(leaf,
+                      fmt::format("crosses a mode of extent {} in steps of {} after {} of {} points; the steps must "
+                                  "divide the extent, and the points be a multiple of {}",
+                                  extent, step, taken, rest, taken));
       }
       rest /= taken;
       step = 1;
@@ -126,7 +132,8 @@ class Composer {
   // Extent 1: only index 0 occurs; the stride shown is what A does for one step, as CuTe shows it.
   Expected<Mode> single_point(const Mode& leaf) {
     int64_t step = leaf.stride;
-    for (size_t i = 0; i + 1 < modes_.size(); ++i) step = integer::ceil_div(step, std::max<int64_t>(modes_[i].extent, 1));
+    for (size_t i = 0; i + 1 < modes_.size(); ++i)
+      step = integer::ceil_div(step, std::max<int64_t>(modes_[i].extent, 1));
     Checked stride = Checked(step) * modes_.back().stride;
     if (!stride.ok()) return integer::overflow_error("a stride of the composition");
     return Mode::leaf(1, stride.value());
@@ -136,9 +143,10 @@ class Composer {
     if (i + 1 == modes_.size()) return {};  // no end, no carry
     used_[i] += (taken - 1) * step;         // each term is below the extent, and a sum at or above it is refused
     if (used_[i] < modes_[i].extent) return {};
-    return refuse(leaf, fmt::format("together with the modes before it reaches digit {} of a mode of extent {}, and would "
-                                    "carry into the next",
-                                    used_[i], modes_[i].extent));
+    return refuse(leaf,
+                  fmt::format("together with the modes before it reaches digit {} of a mode of extent {}, and would "
+                              "carry into the next",
+                              used_[i], modes_[i].extent));
   }
 
   const StridedLayout& a_;
@@ -179,11 +187,12 @@ Expected<StridedLayout> composition(const StridedLayout& a, const StridedLayout&
   return StridedLayout::create(std::move(root));
 }
 
-// Between two neighbouring strides (sorted) the gap stride / (extent * stride below) is free; after the last one as much as
-// the bound asks for.
+// Between two neighbouring strides (sorted) the gap stride / (extent * stride below) is free; after the last one as
+// much as the bound asks for.
 Expected<StridedLayout> complement(const StridedLayout& layout, int64_t cosize_bound) {
   if (layout.size() == 0) return refuse_empty(layout, "complement");
-  if (cosize_bound < 0) return invalid_argument(fmt::format("complement bound is {}; it must not be negative", cosize_bound));
+  if (cosize_bound < 0)
+    return invalid_argument(fmt::format("complement bound is {}; it must not be negative", cosize_bound));
   std::vector<Mode> filtered;
   for (const Mode& leaf : merged_leaves(layout)) {
     if (leaf.stride < 0) {
@@ -196,14 +205,15 @@ Expected<StridedLayout> complement(const StridedLayout& layout, int64_t cosize_b
   for (const SortedLeaf& sorted : sorted_by_stride(filtered)) {
     const Mode& leaf = sorted.leaf;
     if (leaf.stride < covered) {
-      return invalid_argument(fmt::format("complement of {}: stride {} overlaps the {} values below it; the layout must be "
-                                          "injective and its strides nested",
-                                          layout.to_string(), leaf.stride, covered));
+      return invalid_argument(
+          fmt::format("complement of {}: stride {} overlaps the {} values below it; the layout must be "
+                      "injective and its strides nested",
+                      layout.to_string(), leaf.stride, covered));
     }
     result.push_back(Mode::leaf(leaf.stride / covered, covered));
-    covered = leaf.stride * leaf.extent;  // below cosize + stride: checked next
-    Checked product = Checked(leaf.stride) * leaf.extent;
-    if (!product.ok()) return integer::overflow_error("the span of the complement");
+    Checked next = Checked(leaf.stride) * leaf.extent;
+    if (!next.ok()) return integer::overflow_error("the span of the complement");
+    covered = next.value();
   }
   result.push_back(Mode::leaf(std::max<int64_t>(integer::ceil_div(cosize_bound, covered), 1), covered));
   TAILOR_ASSIGN_OR_RETURN(StridedLayout whole, StridedLayout::create(Mode::of(std::move(result))));
@@ -243,8 +253,8 @@ Expected<std::optional<Collision>> find_collision(const StridedLayout& layout) {
   return std::optional<Collision>{};
 }
 
-// An address a = Σ x_i d_i with d_i | d_{i+1} and x_i < d_{i+1} / d_i has x_i as a mixed-radix digit: radix d_{i+1} / d_i at
-// place d_i. Mapping digit i to place_i gives back the index.
+// An address a = Σ x_i d_i with d_i | d_{i+1} and x_i < d_{i+1} / d_i has x_i as a mixed-radix digit: radix d_{i+1} /
+// d_i at place d_i. Mapping digit i to place_i gives back the index.
 Expected<StridedLayout> left_inverse(const StridedLayout& layout) {
   if (layout.size() == 0) return refuse_empty(layout, "left inverse");
   std::vector<SortedLeaf> sorted = sorted_by_stride(merged_leaves(layout));
@@ -315,7 +325,8 @@ Expected<int64_t> max_common_vector(const StridedLayout& a, const StridedLayout&
 
 namespace {
 
-Expected<std::vector<StridedLayout>> divide_modes(const StridedLayout& layout, const std::vector<StridedLayout>& tilers) {
+Expected<std::vector<StridedLayout>> divide_modes(const StridedLayout& layout,
+                                                  const std::vector<StridedLayout>& tilers) {
   if (tilers.size() > layout.rank()) {
     return invalid_argument(fmt::format("{} tilers for {} of rank {}; there may be one per mode", tilers.size(),
                                         layout.to_string(), layout.rank()));

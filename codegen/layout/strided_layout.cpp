@@ -1,8 +1,8 @@
 #include "codegen/layout/strided_layout.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -49,7 +49,8 @@ Expected<StridedLayout> StridedLayout::create(Mode root) {
   bool empty = false;
   for (const Mode& leaf : layout.leaves()) {
     if (leaf.extent < 0) {
-      return invalid_argument(fmt::format("extent {} in {}; extents must not be negative", leaf.extent, layout.to_string()));
+      return invalid_argument(
+          fmt::format("extent {} in {}; extents must not be negative", leaf.extent, layout.to_string()));
     }
     if (leaf.stride == INT64_MIN) return integer::overflow_error("a stride");
     empty = empty || leaf.extent == 0;
@@ -85,7 +86,8 @@ Expected<int64_t> StridedLayout::evaluate(int64_t index) const {
 }
 
 Expected<std::vector<int64_t>> StridedLayout::values(int64_t limit) const {
-  if (size_ > limit) return invalid_argument(fmt::format("{} has {} values; at most {} are listed", to_string(), size_, limit));
+  if (size_ > limit)
+    return invalid_argument(fmt::format("{} has {} values; at most {} are listed", to_string(), size_, limit));
   std::vector<int64_t> result;
   if (size_ == 0) return result;
   result.reserve(static_cast<size_t>(size_));

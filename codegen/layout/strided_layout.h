@@ -1,4 +1,5 @@
-// StridedLayout: a hierarchy of (extent : stride) modes, the layouts that CuTe writes (4,(2,3)):(1,(4,8)), and their algebra.
+// StridedLayout: a hierarchy of (extent : stride) modes, the layouts that CuTe writes (4,(2,3)):(1,(4,8)), and their
+// algebra.
 //
 // Worked example: L = (4,(2,3)):(1,(4,8)) has size 24. Indices are colexicographic: the first mode runs fastest, so
 // index 13 = 1 + 4*(1 + 2*1) is the coordinate (1,(1,1)) and L(13) = 1*1 + 1*4 + 1*8 = 13. As a function this L is the
@@ -14,9 +15,10 @@
 //   logical_product(A,T) (A, composition(complement(A, size(A)*cosize(T)), T)): (block, repeats)
 //   max_common_vector    the largest n with A(R(i)) = i for i < n, R = right_inverse(B)
 //
-// Compared with CuTe: the same result on every admissible input. Deliberate differences, all of them refusals with a reason
-// and, where there is one, a counterexample, instead of an undefined result:
-//   * composition where digits carry from one mode of A into the next, or where a stride neither divides nor is a multiple
+// Compared with CuTe: the same result on every admissible input. Deliberate differences, all of them refusals with a
+// reason and, where there is one, a counterexample, instead of an undefined result:
+//   * composition where digits carry from one mode of A into the next, or where a stride neither divides nor is a
+//   multiple
 //     of an extent it crosses: CuTe returns a layout that is not A∘B there.
 //   * left_inverse of a layout that is not injective (CuTe gives a quasi-inverse), and of negative strides.
 //   * complement of overlapping strides, of negative strides.
@@ -38,10 +40,10 @@ namespace tailor::codegen::layout {
 
 // A leaf (extent : stride), or a group of modes.
 struct Mode {
-  int64_t extent = 1;        // leaf only; >= 0
-  int64_t stride = 0;        // leaf only
-  std::vector<Mode> modes;   // group only
-  bool group = false;        // a group may be of one mode, "(4):(1)", or of none, "():()"
+  int64_t extent = 1;       // leaf only; >= 0
+  int64_t stride = 0;       // leaf only
+  std::vector<Mode> modes;  // group only
+  bool group = false;       // a group may be of one mode, "(4):(1)", or of none, "():()"
 
   static Mode leaf(int64_t extent, int64_t stride) { return {extent, stride, {}, false}; }
   static Mode of(std::vector<Mode> modes) { return {1, 0, std::move(modes), true}; }
@@ -95,12 +97,13 @@ Expected<StridedLayout> logical_product(const StridedLayout& block, const Stride
 Expected<int64_t> max_common_vector(const StridedLayout& a, const StridedLayout& b);
 
 // By mode: tiler k applies to top-level mode k; modes beyond the last tiler stay as they are.
-//   logical_divide: ((tile_0, rest_0), (tile_1, rest_1), …)     zipped_divide: ((tile_0, tile_1, …), (rest_0, rest_1, …))
+//   logical_divide: ((tile_0, rest_0), (tile_1, rest_1), …)     zipped_divide: ((tile_0, tile_1, …), (rest_0, rest_1,
+//   …))
 Expected<StridedLayout> logical_divide(const StridedLayout& layout, const std::vector<StridedLayout>& tilers);
 Expected<StridedLayout> zipped_divide(const StridedLayout& layout, const std::vector<StridedLayout>& tilers);
 
-// Two different indices with the same value, or nullopt when the layout is injective. Exact for strides that are pairwise
-// nested or disjoint, by enumeration otherwise (refused above 2^20 indices).
+// Two different indices with the same value, or nullopt when the layout is injective. Exact for strides that are
+// pairwise nested or disjoint, by enumeration otherwise (refused above 2^20 indices).
 struct Collision {
   int64_t first = 0;
   int64_t second = 0;

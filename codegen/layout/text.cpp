@@ -1,10 +1,10 @@
 #include "codegen/layout/text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
+
+#include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -46,7 +46,8 @@ Expected<int64_t> parse_positive(Scanner& scanner) {
   return value;
 }
 
-// factor := '-' factor | primary ('mod' integer)*;  primary := integer | name | '(' sum ')' | 'floor' '(' sum '/' integer ')'
+// factor := '-' factor | primary ('mod' integer)*;  primary := integer | name | '(' sum ')' | 'floor' '(' sum '/'
+// integer ')'
 Expected<AffineExpr> parse_factor(Scanner& scanner, int depth) {
   if (depth > kMaxDepth) return scanner.error("at most 64 nested parentheses");
   if (scanner.accept("-")) {
@@ -133,9 +134,7 @@ bool Scanner::accept(std::string_view token) {
   return true;
 }
 
-Status Scanner::expect(std::string_view token) {
-  return accept(token) ? Status() : error(fmt::format("'{}'", token));
-}
+Status Scanner::expect(std::string_view token) { return accept(token) ? Status() : error(fmt::format("'{}'", token)); }
 
 bool Scanner::peek_identifier() {
   skip_space();

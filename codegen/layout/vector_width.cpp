@@ -1,9 +1,9 @@
 #include "codegen/layout/vector_width.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -65,8 +65,7 @@ Expected<Generator> stride_generator(const std::string& dim, const std::string& 
 Expected<Generator> base_generator(const std::string& operand, const BaseAlignment& base, int64_t elem_bytes,
                                    int64_t cap) {
   if (base.modulus < 1) {
-    return invalid_argument(
-        fmt::format("base modulus of {} is {}; it must be at least 1 byte", operand, base.modulus));
+    return invalid_argument(fmt::format("base modulus of {} is {}; it must be at least 1 byte", operand, base.modulus));
   }
   Residue known = Residue::congruent(base.modulus, base.residue);
   Generator g;
@@ -158,7 +157,8 @@ Expected<Side> prepare(const CopySide& copy, const CopySpace& space, const Facts
 
 bool is_constant_value(const Stride& stride, int64_t value) { return stride.is_constant() && stride.value == value; }
 
-// Merges (slow, fast) into one digit of extent slow*fast: exact when slow's stride is fast's stride times fast's extent.
+// Merges (slow, fast) into one digit of extent slow*fast: exact when slow's stride is fast's stride times fast's
+// extent.
 bool merges(const Stride& slow, const Stride& fast, int64_t fast_extent) {
   if (!slow.is_constant() || !fast.is_constant()) return false;
   Checked spanned = Checked(fast.value) * fast_extent;
@@ -169,7 +169,8 @@ void coalesce_digits(std::vector<RunDim>& digits) {
   for (size_t i = digits.size(); i-- > 1;) {
     RunDim& slow = digits[i - 1];
     RunDim& fast = digits[i];
-    if (merges(slow.src_stride, fast.src_stride, fast.extent) && merges(slow.dst_stride, fast.dst_stride, fast.extent)) {
+    if (merges(slow.src_stride, fast.src_stride, fast.extent) &&
+        merges(slow.dst_stride, fast.dst_stride, fast.extent)) {
       fast.extent *= slow.extent;  // at most the size of the space, which was checked
       fast.name = slow.name + "*" + fast.name;
       digits.erase(digits.begin() + static_cast<ptrdiff_t>(i - 1));
@@ -254,13 +255,13 @@ Expected<CopyShape> plan_copy(const CopySpace& space, const CopySide& src, const
     TAILOR_ASSIGN_OR_RETURN(Generator g, stride_generator(digit.name, src.operand, digit.src_stride, elem_bytes,
                                                           max_vector_bytes, max_vector_bytes));
     from.generators.push_back(std::move(g));
-    TAILOR_ASSIGN_OR_RETURN(g, stride_generator(digit.name, dst.operand, digit.dst_stride, elem_bytes,
-                                                max_vector_bytes, max_vector_bytes));
+    TAILOR_ASSIGN_OR_RETURN(
+        g, stride_generator(digit.name, dst.operand, digit.dst_stride, elem_bytes, max_vector_bytes, max_vector_bytes));
     to.generators.push_back(std::move(g));
   }
   shape.run_bytes = run * elem_bytes;
-  // A vector starts at base + Σ outer + Σ digits + k * width. The Hermite form of a column of generators is their gcd, and
-  // of a gcd only the power of two matters here; so the joint alignment is the smallest power of two among them.
+  // A vector starts at base + Σ outer + Σ digits + k * width. The Hermite form of a column of generators is their gcd,
+  // and of a gcd only the power of two matters here; so the joint alignment is the smallest power of two among them.
   std::vector<Generator> generators = std::move(from.generators);
   generators.insert(generators.end(), to.generators.begin(), to.generators.end());
   int64_t alignment = joint_alignment(generators, max_vector_bytes);

@@ -1,5 +1,7 @@
 #include "codegen/movement/discharge_guards.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "codegen/layout/layout.h"
@@ -98,7 +100,7 @@ Expected<std::string> side_layout(const CopyPlan& copy, bool source) {
       const layout::GuardedAffineLayout result,
       layout::GuardedAffineLayout::strided(std::move(dims), std::move(strides), AffineExpr::symbol("row_start")));
   std::string text = result.to_string();
-  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n')) text.replace(at, 1, " ");
+  std::replace(text.begin(), text.end(), '\n', ' ');
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }

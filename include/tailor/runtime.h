@@ -110,21 +110,21 @@ using NamedCounts = std::vector<std::pair<std::string, uint64_t>>;
 struct RuntimeOptions {
   std::string device = "cuda";  // "cuda" or "virtual"; neither stands in for the other
   int ordinal = 0;
-  std::string virtual_library;  // path of libtailor_virtual.so; empty: beside libtailor, then the loader's path
+  std::string virtual_library = {};  // path of libtailor_virtual.so; empty: beside libtailor, then the loader's path
 
-  std::optional<Arch> arch;  // default: sm_90a on compute capability 9.0, else sm_80
+  std::optional<Arch> arch = std::nullopt;  // default: sm_90a on compute capability 9.0, else sm_80
   Emitter emitter = Emitter::kLlvm;
   Lowering lowering = Lowering::kTail;
 
-  std::string cache_root;  // absolute; empty: no disk cache
+  std::string cache_root = {};  // absolute; empty: no disk cache
   bool cache_read_only = false;
   bool cache_durable = false;  // sync before a publish returns
 
-  std::string codegen_library;               // empty: libtailor_codegen.so beside libtailor, then the loader's path
-  std::vector<std::string> library_folders;  // where NVRTC and nvJitLink are looked for first
-  bool require_cubin = false;                // a kernel without cubin (nvJitLink missing) is an error, not a fallback
+  std::string codegen_library = {};  // empty: libtailor_codegen.so beside libtailor, then the loader's path
+  std::vector<std::string> library_folders = {};  // where NVRTC and nvJitLink are looked for first
+  bool require_cubin = false;  // a kernel without cubin (nvJitLink missing) is an error, not a fallback
 
-  std::string telemetry_path;  // JSON lines, appended; empty: off
+  std::string telemetry_path = {};  // JSON lines, appended; empty: off
 };
 
 // How one launch was served. Filling it costs allocations; leave LaunchOptions::info null on a hot path.
@@ -144,9 +144,9 @@ struct LaunchInfo {
 
 struct LaunchOptions {
   void* stream = nullptr;  // CUstream
-  std::optional<Arch> arch;
-  std::optional<Emitter> emitter;
-  std::optional<Lowering> lowering;
+  std::optional<Arch> arch = std::nullopt;
+  std::optional<Emitter> emitter = std::nullopt;
+  std::optional<Lowering> lowering = std::nullopt;
   LaunchInfo* info = nullptr;
 };
 

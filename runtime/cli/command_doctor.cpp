@@ -91,6 +91,16 @@ bool found(const std::vector<Part>& parts, std::string_view name) {
   return std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.name == name && part.found; });
 }
 
+std::string parts_text(const std::vector<Part>& parts) {
+  std::string text;
+  for (const Part& part : parts) {
+    text +=
+        fmt::format("{:<15} {:<8} {:<13} {}\n", part.name, part.found ? "found" : "MISSING", part.version, part.detail);
+    if (!part.found) text += fmt::format("{:<15} to get it: {}\n", "", part.remedy);
+  }
+  return text;
+}
+
 int doctor(const CacheFlags& flags, bool as_json, const Invocation& invocation) {
   std::vector<Part> parts{
       driver_part("driver", open_cuda_driver(), "install the NVIDIA driver; without a GPU the virtual device serves"),
@@ -107,7 +117,8 @@ int doctor(const CacheFlags& flags, bool as_json, const Invocation& invocation) 
     rows.push_back(std::move(row));
   }
   const Json report{{"usable", usable}, {"parts", std::move(rows)}};
-  if (const Status printed = print_report(report, as_json); !printed.ok()) return fail(printed, false);
+  const Status printed = as_json ? print_report(report, true) : write_output(parts_text(parts), "");
+  if (!printed.ok()) return fail(printed, false);
   if (!usable) say_error("neither a device nor a code generator may be missing");
   return usable ? kExitOk : kExitFailed;
 }

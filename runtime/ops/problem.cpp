@@ -31,169 +31,13 @@ struct Operand {
   int64_t stride(int dim) const { return !empty && extent(dim) > 1 ? tensor->stride[dim] * element : 0; }
 };
 
-[[gnu::cold, gnu::noinline]] Status bad_dimension(const char* name, const char* what, int dim, int64_t value,
-                                                  std::string_view rule) {
-  return invalid_argument(fmt::format("{}.{}[{}] is {}; {}", name, what, dim, value, rule));
-}
-
-[[gnu::cold, gnu::noinline]] Status bad_value(const char* name, const char* what, int64_t value,
-                                              std::string_view rule) {
-  return invalid_argument(fmt::format("{}.{} is {}; {}", name, what, value, rule));
-}
-
-[[gnu::cold, gnu::noinline]] Status bad_address(const Operand& o, const char* rule) {
-  return invalid_argument(
-      fmt::format("{}.address is {:#x} (element of {} bytes); {}", o.name, o.tensor->address, o.element, rule));
-}
-
-// Rank, dtype, extents, strides, byte range, address.
-Status check_tensor(Operand& o, const char* name, const Tensor& t, int rank) {
-  o.name = name;
-  o.tensor = &t;
-  if (t.rank != rank) [[unlikely]] {
-    return bad_value(name, "rank", t.rank, fmt::format("it must be {}", rank));
-  }
-  o.element = element_bytes(t.dtype);
-  if (o.element == 0) [[unlikely]] {
-    return bad_value(name, "dtype", static_cast<int64_t>(t.dtype), "it is no known element type");
-  }
-  for (int d = 0; d < rank; ++d) {
-    if (t.shape[d] < 0 || t.shape[d] >= kExtentLimit) [[unlikely]] {
-      return bad_dimension(name, "shape", d, t.shape[d], "an extent must be in [0, 2^31)");
-    }
-    o.empty |= t.shape[d] == 0;
-  }
-  if (o.empty) return {};
-  Wide last = 0;  // elements; below 5 * 2^31 * 2^63
-  for (int d = 0; d < rank; ++d) {
-    if (t.shape[d] == 1) continue;
-    if (t.stride[d] < 0) [[unlikely]] {
-      return bad_dimension(name, "stride", d, t.stride[d], "a stride must not be negative");
-    }
-    last += static_cast<Wide>(t.shape[d] - 1) * t.stride[d];
-  }
-  if (t.address == 0) [[unlikely]]
-    return bad_address(o, "a null pointer is allowed for empty operands only");
-  if (t.address & static_cast<uint64_t>(o.element - 1)) [[unlikely]] {
-    return bad_address(o, "it must be a multiple of the element size");
-  }
-  const Wide end = static_cast<Wide>(t.address) + (last + 1) * o.element;
-  if (end > kInt64Max) [[unlikely]] {
-    return bad_address(o, "the byte range that shape and stride span from it must end below 2^63");
-  }
-  o.begin = t.address;
-  o.end = static_cast<uint64_t>(end);
-  return {};
-}
-
-// An operand of indices: int32 and, along its last dimension, dense.
-Status check_indices(Operand& o, const char* name, const Tensor& t, int rank) {
-  TAILOR_RETURN_IF_ERROR(check_tensor(o, name, t, rank));
-  if (t.dtype != DType::kInt32) [[unlikely]] {
-    return invalid_argument(fmt::format("{}.dtype is {}; it must be i32", name, to_string(t.dtype)));
-  }
-  if (!o.empty && t.shape[rank - 1] > 1 && t.stride[rank - 1] != 1) [[unlikely]] {
-    return bad_dimension(name, "stride", rank - 1, t.stride[rank - 1], "it must be 1");
-  }
-  return {};
-}
-
-Status check_extent(const Operand& o, int dim, int64_t wanted, const char* what) {
-  if (o.extent(dim) == wanted) [[likely]]
-    return {};
-  return bad_dimension(o.name, "shape", dim, o.extent(dim), fmt::format("it must equal {} ({})", what, wanted));
-}
-
-Status check_same_dtype(const Operand& o, const Operand& reference) {
-  if (o.tensor->dtype == reference.tensor->dtype) [[likely]]
-    return {};
-  return invalid_argument(fmt::format("{}.dtype is {}; it must equal that of {} ({})", o.name,
-                                      to_string(o.tensor->dtype), reference.name, to_string(reference.tensor->dtype)));
-}
-
 std::string shape_text(const Tensor& t) {
   std::string text;
   for (int d = 0; d < t.rank; ++d) text += fmt::format("{}{}:{}", d ? ", " : "", t.shape[d], t.stride[d]);
   return text;
 }
 
-// No two elements of a written operand share a place.
-Status check_write_once(const Operand& o) {
-  if (o.empty) return {};
-  const Tensor& t = *o.tensor;
-  // Dimensions that nest in the order given, which is the usual case.
-  int64_t span = 0;
-  int d = t.rank - 1;
-  for (; d >= 0; --d) {
-    if (t.shape[d] == 1) continue;
-    if (t.stride[d] <= span) break;
-    span += (t.shape[d] - 1) * t.stride[d];
-  }
-  if (d < 0) [[likely]]
-    return {};
-  std::array<StridedDim, kMaxRank> dims;
-  for (d = 0; d < t.rank; ++d) dims[d] = {t.shape[d], t.stride[d]};
-  switch (self_overlap({dims.data(), static_cast<size_t>(t.rank)})) {
-    case Overlap::kDisjoint:
-      return {};
-    case Overlap::kOverlapping:
-      return invalid_argument(fmt::format(
-          "{} (extent:stride {}) names some element twice; the elements of a written operand must not overlap", o.name,
-          shape_text(t)));
-    case Overlap::kUnknown:
-      break;
-  }
-  return invalid_argument(
-      fmt::format("{} (extent:stride {}) could not be shown free of overlap; sort its strides so that each exceeds "
-                  "the span of the smaller ones",
-                  o.name, shape_text(t)));
-}
-
 bool ranges_meet(const Operand& a, const Operand& b) { return a.begin < b.end && b.begin < a.end; }
-
-[[gnu::cold, gnu::noinline]] Status overlap_error(const Operand& written, const Operand& other) {
-  return invalid_argument(fmt::format("{} [{:#x}, {:#x}) overlaps {} [{:#x}, {:#x}); a written operand must be apart",
-                                      written.name, written.begin, written.end, other.name, other.begin, other.end));
-}
-
-Status check_apart(const Operand& written, std::initializer_list<const Operand*> others) {
-  for (const Operand* other : others) {
-    if (ranges_meet(written, *other)) [[unlikely]]
-      return overlap_error(written, *other);
-  }
-  return {};
-}
-
-// k_pages and v_pages, each disjoint in itself and of one shape: with equal strides they are the two halves of one
-// tensor with one more dimension, of extent 2, and the exact test of that decides.
-Status check_pools_apart(const Operand& k, const Operand& v) {
-  if (!ranges_meet(k, v)) [[likely]]
-    return {};
-  std::array<StridedDim, kMaxRank + 1> dims;
-  const int rank = k.tensor->rank;
-  for (int d = 0; d < rank; ++d) {
-    if (k.stride(d) != v.stride(d)) return overlap_error(v, k);
-    dims[d] = {k.extent(d), k.tensor->stride[d]};
-  }
-  const int64_t gap = static_cast<int64_t>(std::max(k.begin, v.begin) - std::min(k.begin, v.begin));
-  if (gap % k.element != 0) return overlap_error(v, k);
-  dims[rank] = {2, gap / k.element};
-  if (self_overlap({dims.data(), static_cast<size_t>(rank + 1)}) != Overlap::kDisjoint) return overlap_error(v, k);
-  return {};
-}
-
-// The status word as an operand of 8 bytes; empty when there is none.
-Status check_status_word(Operand& o, Tensor& storage, uint64_t address) {
-  storage.address = address;
-  o = {"status_word", &storage, 8, address == 0, address, address};
-  if (address == 0) return {};
-  if (address % 8 != 0) [[unlikely]]
-    return bad_address(o, "it must be a multiple of 8");
-  if (address > static_cast<uint64_t>(kInt64Max) - 8) [[unlikely]]
-    return bad_address(o, "it must end below 2^63");
-  o.end = address + 8;
-  return {};
-}
 
 // Where H and D, and for pools the slot, stand in a shape.
 struct Dims {
@@ -201,34 +45,215 @@ struct Dims {
 };
 constexpr Dims kRowDims{-1, 1, 2};  // [N, H, D]
 
-Status pool_dims(PageLayout layout, Dims& dims) {
-  switch (layout) {
-    case PageLayout::kSlotMajor:
-      dims = {1, 2, 3};
-      return {};
-    case PageLayout::kHeadMajor:
-      dims = {2, 1, 3};
-      return {};
-  }
-  return invalid_argument(
-      fmt::format("layout is {}; it must be kSlotMajor (0) or kHeadMajor (1)", static_cast<int>(layout)));
-}
-
 struct RowShape {
   int64_t heads = 0, head_dim = 0, page_size = 0;
   bool empty() const { return heads == 0 || head_dim == 0; }
 };
 
-Status read_row_shape(const Operand& pool, const Dims& dims, RowShape& shape) {
-  shape = {pool.extent(dims.head), pool.extent(dims.dim), pool.extent(dims.slot)};
-  if (shape.page_size == 0) [[unlikely]] {
-    return bad_dimension(pool.name, "shape", dims.slot, 0, "a page must hold at least one token");
+// The rules, one function each: true, or false with `status` set. The order of calls is the order in which violations
+// are reported. A Status is built on failure only: this runs on every launch.
+class Validator {
+ public:
+  // Rank, dtype, extents, strides, byte range, address.
+  template <int kRank>
+  bool tensor(Operand& o, const char* name, const Tensor& t) {
+    o.name = name;
+    o.tensor = &t;
+    if (t.rank != kRank) [[unlikely]]
+      return bad_value(name, "rank", t.rank, fmt_rank(kRank));
+    o.element = element_bytes(t.dtype);
+    if (o.element == 0) [[unlikely]] {
+      return bad_value(name, "dtype", static_cast<int64_t>(t.dtype), "it is no known element type");
+    }
+    int64_t last = 0;  // elements from the first to the last
+    bool beyond = false;
+    for (int d = 0; d < kRank; ++d) {
+      const int64_t extent = t.shape[d];
+      if (static_cast<uint64_t>(extent) >= static_cast<uint64_t>(kExtentLimit)) [[unlikely]] {
+        return bad_dimension(name, "shape", d, extent, "an extent must be in [0, 2^31)");
+      }
+      o.empty |= extent == 0;
+      const int64_t stride = extent == 1 ? 0 : t.stride[d];
+      int64_t step = 0;
+      beyond |=
+          stride < 0 || __builtin_mul_overflow(extent - 1, stride, &step) || __builtin_add_overflow(last, step, &last);
+    }
+    if (o.empty) return true;
+    int64_t bytes = 0, end = 0;
+    beyond |= last == kInt64Max || __builtin_mul_overflow(last + 1, o.element, &bytes) ||
+              t.address > static_cast<uint64_t>(kInt64Max) ||
+              __builtin_add_overflow(static_cast<int64_t>(t.address), bytes, &end);
+    if (beyond || t.address == 0 || (t.address & static_cast<uint64_t>(o.element - 1)) != 0) [[unlikely]] {
+      return bad_place(o);
+    }
+    o.begin = t.address;
+    o.end = static_cast<uint64_t>(end);
+    return true;
   }
-  if (shape.heads * shape.head_dim >= kExtentLimit) [[unlikely]] {
-    return bad_value(pool.name, "row", shape.heads * shape.head_dim, "the elements of a row must be below 2^31");
+
+  // An operand of indices: int32 and, along its last dimension, dense.
+  template <int kRank>
+  bool indices(Operand& o, const char* name, const Tensor& t) {
+    if (!tensor<kRank>(o, name, t)) [[unlikely]]
+      return false;
+    if (t.dtype != DType::kInt32) [[unlikely]]
+      return bad_index_type(o);
+    if (!o.empty && t.shape[kRank - 1] > 1 && t.stride[kRank - 1] != 1) [[unlikely]] {
+      return bad_dimension(name, "stride", kRank - 1, t.stride[kRank - 1], "it must be 1");
+    }
+    return true;
   }
-  return {};
-}
+
+  bool extent(const Operand& o, int dim, int64_t wanted, const char* what) {
+    return o.extent(dim) == wanted || bad_extent(o, dim, wanted, what);
+  }
+  bool same_dtype(const Operand& o, const Operand& reference) {
+    return o.tensor->dtype == reference.tensor->dtype || bad_dtype(o, reference);
+  }
+
+  // No two elements of a written operand share a place. Strides that nest in the order given are the usual case.
+  bool write_once(const Operand& o) {
+    if (o.empty) return true;
+    const Tensor& t = *o.tensor;
+    int64_t span = 0;
+    for (int d = t.rank - 1; d >= 0; --d) {
+      if (t.shape[d] == 1) continue;
+      if (t.stride[d] <= span) [[unlikely]]
+        return write_once_searched(o);
+      span += (t.shape[d] - 1) * t.stride[d];
+    }
+    return true;
+  }
+
+  bool apart(const Operand& written, std::initializer_list<const Operand*> others) {
+    for (const Operand* other : others) {
+      if (ranges_meet(written, *other)) [[unlikely]]
+        return overlap(written, *other);
+    }
+    return true;
+  }
+
+  // k_pages and v_pages, each disjoint in itself and of one shape: with equal strides they are the two halves of one
+  // tensor with one more dimension, of extent 2, and the exact test of that decides.
+  bool pools_apart(const Operand& k, const Operand& v) {
+    if (!ranges_meet(k, v)) return true;
+    std::array<StridedDim, kMaxRank + 1> dims;
+    const int rank = k.tensor->rank;
+    for (int d = 0; d < rank; ++d) {
+      if (k.stride(d) != v.stride(d)) return overlap(v, k);
+      dims[d] = {k.extent(d), k.tensor->stride[d]};
+    }
+    const int64_t gap = static_cast<int64_t>(std::max(k.begin, v.begin) - std::min(k.begin, v.begin));
+    if (gap % k.element != 0) return overlap(v, k);
+    dims[rank] = {2, gap / k.element};
+    return self_overlap({dims.data(), static_cast<size_t>(rank + 1)}) == Overlap::kDisjoint || overlap(v, k);
+  }
+
+  // The status word as an operand of 8 bytes; empty when there is none.
+  bool status_word(Operand& o, Tensor& storage, uint64_t address) {
+    storage.address = address;
+    o = {"status_word", &storage, 8, address == 0, address, address};
+    if (address == 0) return true;
+    if (address % 8 != 0 || address > static_cast<uint64_t>(kInt64Max) - 8) [[unlikely]]
+      return bad_place(o);
+    o.end = address + 8;
+    return true;
+  }
+
+  bool pool_dims(PageLayout layout, Dims& dims) {
+    switch (layout) {
+      case PageLayout::kSlotMajor:
+        dims = {1, 2, 3};
+        return true;
+      case PageLayout::kHeadMajor:
+        dims = {2, 1, 3};
+        return true;
+    }
+    return bad_layout(layout);
+  }
+
+  bool row_shape(const Operand& pool, const Dims& dims, RowShape& shape) {
+    shape = {pool.extent(dims.head), pool.extent(dims.dim), pool.extent(dims.slot)};
+    if (shape.page_size == 0) [[unlikely]] {
+      return bad_dimension(pool.name, "shape", dims.slot, 0, "a page must hold at least one token");
+    }
+    if (shape.heads * shape.head_dim >= kExtentLimit) [[unlikely]] {
+      return bad_value(pool.name, "row", shape.heads * shape.head_dim, "the elements of a row must be below 2^31");
+    }
+    return true;
+  }
+
+  Status take() { return std::move(status_); }
+
+ private:
+  bool fail(std::string message) {
+    status_ = invalid_argument(std::move(message));
+    return false;
+  }
+  static std::string_view fmt_rank(int rank) {
+    constexpr std::string_view kTexts[] = {"", "it must be 1", "it must be 2", "it must be 3", "it must be 4"};
+    return kTexts[rank];
+  }
+  [[gnu::cold, gnu::noinline]] bool bad_dimension(const char* name, const char* what, int dim, int64_t value,
+                                                  std::string_view rule) {
+    return fail(fmt::format("{}.{}[{}] is {}; {}", name, what, dim, value, rule));
+  }
+  [[gnu::cold, gnu::noinline]] bool bad_value(const char* name, const char* what, int64_t value,
+                                              std::string_view rule) {
+    return fail(fmt::format("{}.{} is {}; {}", name, what, value, rule));
+  }
+  [[gnu::cold, gnu::noinline]] bool bad_extent(const Operand& o, int dim, int64_t wanted, const char* what) {
+    return bad_dimension(o.name, "shape", dim, o.extent(dim), fmt::format("it must equal {} ({})", what, wanted));
+  }
+  [[gnu::cold, gnu::noinline]] bool bad_index_type(const Operand& o) {
+    return fail(fmt::format("{}.dtype is {}; it must be i32", o.name, to_string(o.tensor->dtype)));
+  }
+  [[gnu::cold, gnu::noinline]] bool bad_dtype(const Operand& o, const Operand& reference) {
+    return fail(fmt::format("{}.dtype is {}; it must equal that of {} ({})", o.name, to_string(o.tensor->dtype),
+                            reference.name, to_string(reference.tensor->dtype)));
+  }
+  [[gnu::cold, gnu::noinline]] bool bad_layout(PageLayout layout) {
+    return fail(fmt::format("layout is {}; it must be kSlotMajor (0) or kHeadMajor (1)", static_cast<int>(layout)));
+  }
+  // Strides or address are wrong: finds out which.
+  [[gnu::cold, gnu::noinline]] bool bad_place(const Operand& o) {
+    const Tensor& t = *o.tensor;
+    for (int d = 0; d < t.rank; ++d) {
+      if (t.shape[d] != 1 && t.stride[d] < 0) {
+        return bad_dimension(o.name, "stride", d, t.stride[d], "a stride must not be negative");
+      }
+    }
+    const char* rule = "the byte range that shape and stride span from it must end below 2^63";
+    if (t.address == 0) rule = "a null pointer is allowed for empty operands only";
+    if (t.address % static_cast<uint64_t>(o.element) != 0) rule = "it must be a multiple of the element size";
+    return fail(fmt::format("{}.address is {:#x} (element of {} bytes); {}", o.name, t.address, o.element, rule));
+  }
+  [[gnu::noinline]] bool write_once_searched(const Operand& o) {
+    const Tensor& t = *o.tensor;
+    std::array<StridedDim, kMaxRank> dims;
+    for (int d = 0; d < t.rank; ++d) dims[d] = {t.shape[d], t.stride[d]};
+    switch (self_overlap({dims.data(), static_cast<size_t>(t.rank)})) {
+      case Overlap::kDisjoint:
+        return true;
+      case Overlap::kOverlapping:
+        return fail(fmt::format(
+            "{} (extent:stride {}) names some element twice; the elements of a written operand must not overlap",
+            o.name, shape_text(t)));
+      case Overlap::kUnknown:
+        break;
+    }
+    return fail(
+        fmt::format("{} (extent:stride {}) could not be shown free of overlap; choose strides each of which exceeds "
+                    "the span of the smaller ones",
+                    o.name, shape_text(t)));
+  }
+  [[gnu::cold, gnu::noinline]] bool overlap(const Operand& written, const Operand& other) {
+    return fail(fmt::format("{} [{:#x}, {:#x}) overlaps {} [{:#x}, {:#x}); a written operand must be apart",
+                            written.name, written.begin, written.end, other.name, other.begin, other.end));
+  }
+
+  Status status_;
+};
 
 // Byte strides of a row's elements. An empty operand is dense.
 struct RowStrides {
@@ -278,24 +303,22 @@ Status fill_problem(const PagedGather& op, Problem& problem) {
   Tensor status_storage;
   Dims dims{};
   RowShape shape;
-  TAILOR_RETURN_IF_ERROR(pool_dims(op.layout, dims));
-  TAILOR_RETURN_IF_ERROR(check_tensor(pages, "pages", op.pages, 4));
-  TAILOR_RETURN_IF_ERROR(read_row_shape(pages, dims, shape));
-  TAILOR_RETURN_IF_ERROR(check_indices(table, "block_table", op.block_table, 2));
-  TAILOR_RETURN_IF_ERROR(check_indices(lens, "seq_lens", op.seq_lens, 1));
-  TAILOR_RETURN_IF_ERROR(check_indices(cu, "cu_seqlens", op.cu_seqlens, 1));
-  TAILOR_RETURN_IF_ERROR(check_tensor(packed, "packed", op.packed, 3));
-  TAILOR_RETURN_IF_ERROR(check_status_word(status, status_storage, op.status_word));
-
+  Validator check;
+  if (!(check.pool_dims(op.layout, dims) && check.tensor<4>(pages, "pages", op.pages) &&
+        check.row_shape(pages, dims, shape) && check.indices<2>(table, "block_table", op.block_table) &&
+        check.indices<1>(lens, "seq_lens", op.seq_lens) && check.indices<1>(cu, "cu_seqlens", op.cu_seqlens) &&
+        check.tensor<3>(packed, "packed", op.packed) && check.status_word(status, status_storage, op.status_word)))
+      [[unlikely]] {
+    return check.take();
+  }
   const int64_t batch = table.extent(0), rows = packed.extent(0);
-  TAILOR_RETURN_IF_ERROR(check_extent(lens, 0, batch, "block_table.shape[0]"));
-  TAILOR_RETURN_IF_ERROR(check_extent(cu, 0, batch + 1, "block_table.shape[0] + 1"));
-  TAILOR_RETURN_IF_ERROR(check_same_dtype(packed, pages));
-  TAILOR_RETURN_IF_ERROR(check_extent(packed, 1, shape.heads, "H of pages"));
-  TAILOR_RETURN_IF_ERROR(check_extent(packed, 2, shape.head_dim, "D of pages"));
-  TAILOR_RETURN_IF_ERROR(check_write_once(packed));
-  TAILOR_RETURN_IF_ERROR(check_apart(packed, {&pages, &table, &lens, &cu, &status}));
-  TAILOR_RETURN_IF_ERROR(check_apart(status, {&pages, &table, &lens, &cu}));
+  if (!(check.extent(lens, 0, batch, "block_table.shape[0]") &&
+        check.extent(cu, 0, batch + 1, "block_table.shape[0] + 1") && check.same_dtype(packed, pages) &&
+        check.extent(packed, 1, shape.heads, "H of pages") && check.extent(packed, 2, shape.head_dim, "D of pages") &&
+        check.write_once(packed) && check.apart(packed, {&pages, &table, &lens, &cu, &status}) &&
+        check.apart(status, {&pages, &table, &lens, &cu}))) [[unlikely]] {
+    return check.take();
+  }
 
   const int64_t element = pages.element;
   const RowStrides source = row_strides(pages, dims, shape), target = row_strides(packed, kRowDims, shape);
@@ -342,37 +365,34 @@ Status fill_problem(const PagedAppend& op, Problem& problem) {
   Tensor status_storage;
   Dims dims{};
   RowShape shape;
-  TAILOR_RETURN_IF_ERROR(pool_dims(op.layout, dims));
-  TAILOR_RETURN_IF_ERROR(check_tensor(k_pages, "k_pages", op.k_pages, 4));
-  TAILOR_RETURN_IF_ERROR(read_row_shape(k_pages, dims, shape));
-  TAILOR_RETURN_IF_ERROR(check_tensor(v_pages, "v_pages", op.v_pages, 4));
-  TAILOR_RETURN_IF_ERROR(check_tensor(k, "k", op.k, 3));
-  TAILOR_RETURN_IF_ERROR(check_tensor(v, "v", op.v, 3));
-  TAILOR_RETURN_IF_ERROR(check_indices(batch_index, "batch_index", op.batch_index, 1));
-  TAILOR_RETURN_IF_ERROR(check_indices(position, "position", op.position, 1));
-  TAILOR_RETURN_IF_ERROR(check_indices(table, "block_table", op.block_table, 2));
-  TAILOR_RETURN_IF_ERROR(check_status_word(status, status_storage, op.status_word));
-
-  const int64_t rows = k.extent(0);
-  TAILOR_RETURN_IF_ERROR(check_same_dtype(v_pages, k_pages));
-  TAILOR_RETURN_IF_ERROR(check_same_dtype(k, k_pages));
-  TAILOR_RETURN_IF_ERROR(check_same_dtype(v, k_pages));
-  for (int d = 0; d < 4; ++d) {
-    TAILOR_RETURN_IF_ERROR(check_extent(v_pages, d, k_pages.extent(d), "that of k_pages"));
+  Validator check;
+  if (!(check.pool_dims(op.layout, dims) && check.tensor<4>(k_pages, "k_pages", op.k_pages) &&
+        check.row_shape(k_pages, dims, shape) && check.tensor<4>(v_pages, "v_pages", op.v_pages) &&
+        check.tensor<3>(k, "k", op.k) && check.tensor<3>(v, "v", op.v) &&
+        check.indices<1>(batch_index, "batch_index", op.batch_index) &&
+        check.indices<1>(position, "position", op.position) && check.indices<2>(table, "block_table", op.block_table) &&
+        check.status_word(status, status_storage, op.status_word))) [[unlikely]] {
+    return check.take();
   }
-  TAILOR_RETURN_IF_ERROR(check_extent(k, 1, shape.heads, "H of k_pages"));
-  TAILOR_RETURN_IF_ERROR(check_extent(k, 2, shape.head_dim, "D of k_pages"));
-  TAILOR_RETURN_IF_ERROR(check_extent(v, 0, rows, "k.shape[0]"));
-  TAILOR_RETURN_IF_ERROR(check_extent(v, 1, shape.heads, "H of k_pages"));
-  TAILOR_RETURN_IF_ERROR(check_extent(v, 2, shape.head_dim, "D of k_pages"));
-  TAILOR_RETURN_IF_ERROR(check_extent(batch_index, 0, rows, "k.shape[0]"));
-  TAILOR_RETURN_IF_ERROR(check_extent(position, 0, rows, "k.shape[0]"));
-  TAILOR_RETURN_IF_ERROR(check_write_once(k_pages));
-  TAILOR_RETURN_IF_ERROR(check_write_once(v_pages));
-  TAILOR_RETURN_IF_ERROR(check_apart(k_pages, {&k, &v, &batch_index, &position, &table, &status}));
-  TAILOR_RETURN_IF_ERROR(check_apart(v_pages, {&k, &v, &batch_index, &position, &table, &status}));
-  TAILOR_RETURN_IF_ERROR(check_apart(status, {&k, &v, &batch_index, &position, &table}));
-  TAILOR_RETURN_IF_ERROR(check_pools_apart(k_pages, v_pages));
+  const int64_t rows = k.extent(0);
+  if (!(check.same_dtype(v_pages, k_pages) && check.same_dtype(k, k_pages) && check.same_dtype(v, k_pages)))
+      [[unlikely]] {
+    return check.take();
+  }
+  for (int d = 0; d < 4; ++d) {
+    if (!check.extent(v_pages, d, k_pages.extent(d), "that of k_pages")) [[unlikely]]
+      return check.take();
+  }
+  if (!(check.extent(k, 1, shape.heads, "H of k_pages") && check.extent(k, 2, shape.head_dim, "D of k_pages") &&
+        check.extent(v, 0, rows, "k.shape[0]") && check.extent(v, 1, shape.heads, "H of k_pages") &&
+        check.extent(v, 2, shape.head_dim, "D of k_pages") && check.extent(batch_index, 0, rows, "k.shape[0]") &&
+        check.extent(position, 0, rows, "k.shape[0]") && check.write_once(k_pages) && check.write_once(v_pages) &&
+        check.apart(k_pages, {&k, &v, &batch_index, &position, &table, &status}) &&
+        check.apart(v_pages, {&k, &v, &batch_index, &position, &table, &status}) &&
+        check.apart(status, {&k, &v, &batch_index, &position, &table}) && check.pools_apart(k_pages, v_pages)))
+      [[unlikely]] {
+    return check.take();
+  }
 
   const int64_t element = k_pages.element;
   const RowStrides k_row = row_strides(k, kRowDims, shape), v_row = row_strides(v, kRowDims, shape);

@@ -465,7 +465,9 @@ Status FunctionDecoder::decode_barrier(const Instruction& i) {
   const size_t first = red ? 1 : 0;
   TAILOR_ASSIGN_OR_RETURN(op.a, source(o[first], Width::k32));
   const size_t counts = o.size() - first - (red ? 1 : 0);
-  if (counts == 2) TAILOR_ASSIGN_OR_RETURN(op.b, source(o[first + 1], Width::k32));
+  if (counts == 2) {
+    TAILOR_ASSIGN_OR_RETURN(op.b, source(o[first + 1], Width::k32));
+  }
   op.imm = arrive ? 1 : 0;
   if (red) {
     op.imm = i.operation == Modifier::kPopcOp ? 2 : i.operation == Modifier::kAndOp ? 3 : 4;
@@ -526,13 +528,14 @@ Status FunctionDecoder::decode_warp(const Instruction& i) {
       TAILOR_ASSIGN_OR_RETURN(op.c, source(o[3], Width::k32));
       return finish("shfl.b32", o[4]);
     }
-    case Opcode::kVote:
+    case Opcode::kVote: {
       TAILOR_RETURN_IF_ERROR(write_to(o[0]));
       op.imm = i.operation == Modifier::kAll ? 0 : i.operation == Modifier::kAny ? 1 : i.operation == Modifier::kUni ? 2 : 3;
       if (op.imm != 3) op.flags = kSat;  // the destination is a predicate (see Block::run_rendezvous)
       if (o[1].negated) op.imm |= 4;
       TAILOR_ASSIGN_OR_RETURN(op.a, source(o[1], Width::kPredicate));
       return finish("vote", o[2]);
+    }
     case Opcode::kMatch: {
       TAILOR_RETURN_IF_ERROR(write_to(o[0]));
       const Width width = width_of(i.type());

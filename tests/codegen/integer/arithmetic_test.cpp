@@ -48,7 +48,8 @@ TEST(Arithmetic, BezoutAtTheEdges) {
     for (int64_t b : {kMax, -kMax, kMax - 1, int64_t{1}, int64_t{0}, int64_t{-1}}) {
       Bezout bezout = xgcd(a, b);
       EXPECT_EQ(bezout.g, gcd(a, b));
-      EXPECT_TRUE(static_cast<__int128>(bezout.x) * a + static_cast<__int128>(bezout.y) * b == bezout.g) << a << " " << b;
+      EXPECT_TRUE(static_cast<__int128>(bezout.x) * a + static_cast<__int128>(bezout.y) * b == bezout.g)
+          << a << " " << b;
     }
   }
   EXPECT_EQ(gcd(int64_t{0}, int64_t{0}), 0);

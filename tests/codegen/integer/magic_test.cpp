@@ -1,10 +1,10 @@
-// Oracle: the machine's own division. Exhaustive for small bounds, near every quotient boundary and at the extremes for 32
-// and 64 bits; the criterion against a direct check of every dividend.
+// Oracle: the machine's own division. Exhaustive for small bounds, near every quotient boundary and at the extremes for
+// 32 and 64 bits; the criterion against a direct check of every dividend.
 #include "codegen/integer/magic.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 namespace tailor::codegen::integer {
 namespace {

@@ -1,9 +1,9 @@
 // Oracle: division and remainder, index by index.
 #include "codegen/integer/mixed_radix.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 namespace tailor::codegen::integer {
 namespace {

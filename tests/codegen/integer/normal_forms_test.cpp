@@ -1,11 +1,11 @@
 // Oracles: FLINT's fmpz_mat_hnf and fmpz_mat_snf (arbitrary precision), fmpz_mat_det, and brute force for lattices.
 #include "codegen/integer/normal_forms.h"
 
+#include <random>
+
 #include <flint/fmpz.h>
 #include <flint/fmpz_mat.h>
 #include <gtest/gtest.h>
-
-#include <random>
 
 namespace tailor::codegen::integer {
 namespace {

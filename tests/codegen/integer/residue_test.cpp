@@ -1,10 +1,10 @@
 // Oracle: enumeration of the concretisation over a window. Soundness: op(x, y) lies in op(X, Y) for all x in X, y in Y.
 #include "codegen/integer/residue.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -124,11 +124,17 @@ TEST(Residue, WorkedExampleOfTheHeader) {
 
 TEST(Residue, NothingWrapsAtTheEdges) {
   const int64_t big = INT64_MAX - 1;
-  const Residue edges[] = {Residue::constant(big), Residue::constant(-big), Residue::constant(INT64_MIN), Residue::between(big - 5, big),
-                           Residue::between(-big, -big + 5), Residue::congruent(big, 3), Residue::top()};
+  const Residue edges[] = {Residue::constant(big),
+                           Residue::constant(-big),
+                           Residue::constant(INT64_MIN),
+                           Residue::between(big - 5, big),
+                           Residue::between(-big, -big + 5),
+                           Residue::congruent(big, 3),
+                           Residue::top()};
   for (const Residue& a : edges) {
     for (const Residue& b : edges) {
-      // Two's complement would wrap; the abstract value must still contain what the true result is, or be unbounded there.
+      // Two's complement would wrap; the abstract value must still contain what the true result is, or be unbounded
+      // there.
       Residue sum = a + b;
       Residue product = a * b;
       EXPECT_LE(sum.lo, sum.hi);

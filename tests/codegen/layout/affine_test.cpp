@@ -1,10 +1,10 @@
 // Oracle: direct evaluation. Text forms must parse back to the same value.
 #include "codegen/layout/affine.h"
 
+#include <random>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-
-#include <random>
 
 #include "codegen/integer/arithmetic.h"
 #include "codegen/layout/facts.h"
@@ -64,7 +64,8 @@ TEST(AffineExpr, NormalisationKeepsTheValueAndPrintsBack) {
     Reference r = random_expr(rng, 4);
     EXPECT_EQ(expr(r.expr.to_string()), r.expr) << r.expr.to_string();
     for (int k = 0; k < 8; ++k) {
-      Assignment v{{"a", static_cast<int64_t>(rng() % 41) - 20}, {"b", static_cast<int64_t>(rng() % 41) - 20},
+      Assignment v{{"a", static_cast<int64_t>(rng() % 41) - 20},
+                   {"b", static_cast<int64_t>(rng() % 41) - 20},
                    {"c", static_cast<int64_t>(rng() % 41) - 20}};
       EXPECT_EQ(*r.expr.evaluate(v), r.value(v)) << r.expr.to_string();
       // Abstract evaluation is sound.
@@ -101,7 +102,8 @@ TEST(AffineExpr, CanonicalFormMakesEqualExpressionsEqual) {
 }
 
 TEST(AffineExpr, ParseErrorsNamePositionAndToken) {
-  for (std::string_view text : {"", "3 +", "i * j", "floor(i / 0)", "i mod 0", "(i", "i)", "when", "99999999999999999999", "i + $"}) {
+  for (std::string_view text :
+       {"", "3 +", "i * j", "floor(i / 0)", "i mod 0", "(i", "i)", "when", "99999999999999999999", "i + $"}) {
     auto parsed = AffineExpr::parse(text);
     ASSERT_FALSE(parsed.ok()) << text;
     EXPECT_NE(parsed.status().message().find("position"), std::string::npos) << parsed.status().message();
@@ -113,7 +115,12 @@ TEST(AffineExpr, ParseErrorsNamePositionAndToken) {
 
 TEST(Constraint, ComparisonsReadAsIntegersDo) {
   Assignment v{{"i", 3}, {"n", 4}};
-  for (auto [text, holds] : {std::pair{"i < n", true}, {"i <= n", true}, {"n < i", false}, {"i >= 4", false}, {"i > 2", true}, {"i + 1 = n", true}}) {
+  for (auto [text, holds] : {std::pair{"i < n", true},
+                             {"i <= n", true},
+                             {"n < i", false},
+                             {"i >= 4", false},
+                             {"i > 2", true},
+                             {"i + 1 = n", true}}) {
     auto constraint = Constraint::parse(text);
     ASSERT_TRUE(constraint.ok());
     EXPECT_EQ(*constraint->holds(v), holds) << text;

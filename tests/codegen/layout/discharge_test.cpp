@@ -1,11 +1,11 @@
 // Oracle: enumeration of every point and parameter value that the facts allow, in a window; isl against the fast path.
 #include "codegen/layout/discharge.h"
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
 #include <random>
 #include <thread>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -99,11 +99,14 @@ TEST(Discharge, GuardsThatFollowFromEachOtherLeaveOne) {
 TEST(Discharge, KeepsTheFunctionUnderTheFacts) {
   std::mt19937_64 rng(51);
   for (int i = 0; i < 120; ++i) {
-    auto number = [&](int64_t span) { return static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * span + 1)) - span; };
+    auto number = [&](int64_t span) {
+      return static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * span + 1)) - span;
+    };
     std::string cut = fmt::format("{}*i + {}*j + {}*n + {}", number(3), number(3), number(2), number(12));
     std::string other = fmt::format("floor((i + {}*n) / {}) + {}", number(2), 1 + rng() % 4, number(3));
-    Layout layout = parse(fmt::format(
-        "layout [n] (i: 6, j: 5) -> 1 {{ when {0} >= 0 and {1} >= 0: (i + 6*j); when {0} < 0: (j + n); }}", cut, other));
+    Layout layout = parse(
+        fmt::format("layout [n] (i: 6, j: 5) -> 1 {{ when {0} >= 0 and {1} >= 0: (i + 6*j); when {0} < 0: (j + n); }}",
+                    cut, other));
     Facts facts;
     int64_t modulus = 1 + static_cast<int64_t>(rng() % 6);
     ASSERT_TRUE(facts.residue("n", modulus, static_cast<int64_t>(rng() % 6)).ok());
@@ -135,14 +138,17 @@ TEST(Implies, VerdictsAreRightAndTheFastPathAgreesWithIsl) {
   int by_residues = 0;
   int seen[4] = {0, 0, 0, 0};
   for (int i = 0; i < 400; ++i) {
-    auto number = [&](int64_t span) { return static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * span + 1)) - span; };
+    auto number = [&](int64_t span) {
+      return static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * span + 1)) - span;
+    };
     Facts facts;
     ASSERT_TRUE(facts.residue("a", 1 + static_cast<int64_t>(rng() % 5), static_cast<int64_t>(rng() % 5)).ok());
     ASSERT_TRUE(facts.range("a", -12, 12).ok());
     ASSERT_TRUE(facts.residue("b", 1 + static_cast<int64_t>(rng() % 5), static_cast<int64_t>(rng() % 5)).ok());
     ASSERT_TRUE(facts.range("b", -12, 12).ok());
-    std::string left = rng() % 3 == 0 ? fmt::format("{}*((a + {}*b) mod {}) + {}", number(2), number(2), 1 + rng() % 6, number(6))
-                                      : fmt::format("{}*a + {}*b + {}", number(3), number(3), number(40));
+    std::string left = rng() % 3 == 0
+                           ? fmt::format("{}*((a + {}*b) mod {}) + {}", number(2), number(2), 1 + rng() % 6, number(6))
+                           : fmt::format("{}*a + {}*b + {}", number(3), number(3), number(40));
     Constraint c = constraint(left + (rng() % 3 == 0 ? " = 0" : " >= 0"));
     bool all = true;
     bool any = false;
@@ -156,7 +162,8 @@ TEST(Implies, VerdictsAreRightAndTheFastPathAgreesWithIsl) {
     }
     Verdict want = all ? Verdict::kProved : any ? Verdict::kResidual : Verdict::kRefuted;
     ++seen[static_cast<int>(want)];
-    ASSERT_EQ(*implies(facts, c), want) << c.to_string() << " a " << to_string(facts.of("a")) << " b " << to_string(facts.of("b"));
+    ASSERT_EQ(*implies(facts, c), want) << c.to_string() << " a " << to_string(facts.of("a")) << " b "
+                                        << to_string(facts.of("b"));
     ASSERT_EQ(*decide_by_isl(facts.as_constraints(), c), want);
     Verdict fast = implies_by_residues(facts, {}, c);
     if (fast != Verdict::kUnknown) {

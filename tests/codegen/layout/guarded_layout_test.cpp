@@ -1,9 +1,9 @@
 // Oracle: brute-force enumeration of every point for small parameters.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <random>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "codegen/layout/isl_bridge.h"
 #include "codegen/layout/layout.h"
@@ -34,7 +34,8 @@ Value at(const Layout& layout, const std::vector<int64_t>& point, const Assignme
 Value one(int64_t value) { return std::vector<int64_t>{value}; }
 
 // Every point of a box around the domain, one beyond each end, so that being outside is tested too.
-void for_each_point(const std::vector<int64_t>& extents, const std::function<void(const std::vector<int64_t>&)>& visit) {
+void for_each_point(const std::vector<int64_t>& extents,
+                    const std::function<void(const std::vector<int64_t>&)>& visit) {
   std::vector<int64_t> point(extents.size(), -1);
   while (true) {
     visit(point);
@@ -102,10 +103,10 @@ TEST(GuardedLayout, TextFormPrintsAndParsesBack) {
 }
 
 TEST(GuardedLayout, BadTextNamesPosition) {
-  for (std::string_view text : {
-           "layout", "layout [n (i: 4) -> 1 { : (i); }", "layout [] (i: 4) -> 1 { : (i) }", "layout [] (i: 4) -> 1 { : (i; }",
-           "layout [] (i: 4) -> 1 { when i: (i); }", "layout [] (when: 4) -> 1 { : (0); }", "layout [] (i: 4) -> 1 { : (i*i); }",
-           "layout [] (i: 4) -> 1 { : (i); } x"}) {
+  for (std::string_view text : {"layout", "layout [n (i: 4) -> 1 { : (i); }", "layout [] (i: 4) -> 1 { : (i) }",
+                                "layout [] (i: 4) -> 1 { : (i; }", "layout [] (i: 4) -> 1 { when i: (i); }",
+                                "layout [] (when: 4) -> 1 { : (0); }", "layout [] (i: 4) -> 1 { : (i*i); }",
+                                "layout [] (i: 4) -> 1 { : (i); } x"}) {
     auto layout = Layout::parse(text);
     ASSERT_FALSE(layout.ok()) << text;
     EXPECT_NE(layout.status().message().find("position"), std::string::npos) << layout.status().message();
@@ -125,8 +126,8 @@ TEST(GuardedLayout, OverflowIsAStatus) {
   EXPECT_TRUE(layout.evaluate({1}, {{"s", 0}}).ok());
   EXPECT_EQ(layout.evaluate({1}, {{"s", 1}}).status().code(), StatusCode::kInvalidArgument);
   EXPECT_FALSE(layout.evaluate({3}, {{"s", INT64_MAX}}).ok());
-  EXPECT_FALSE(layout.evaluate({1}, {}).ok());       // no value for s
-  EXPECT_FALSE(layout.evaluate({1, 2}, {}).ok());    // wrong rank
+  EXPECT_FALSE(layout.evaluate({1}, {}).ok());     // no value for s
+  EXPECT_FALSE(layout.evaluate({1, 2}, {}).ok());  // wrong rank
 }
 
 // Random two-piece layout over up to 3 small dimensions, cut by a random plane.
@@ -166,7 +167,8 @@ TEST(GuardedLayout, ComposeEqualsEvaluationAfterTheMap) {
     Layout layout = random_layout(rng, 1 + rng() % 3);
     AffineMap map;
     size_t rank = rng() % 3;
-    for (size_t j = 0; j < rank; ++j) map.dims.push_back({fmt::format("y{}", j), AffineExpr(static_cast<int64_t>(rng() % 6))});
+    for (size_t j = 0; j < rank; ++j)
+      map.dims.push_back({fmt::format("y{}", j), AffineExpr(static_cast<int64_t>(rng() % 6))});
     map.c = integer::Matrix(layout.rank(), rank);
     for (size_t k = 0; k < layout.rank(); ++k) {
       for (size_t j = 0; j < rank; ++j) map.c.at(k, j) = static_cast<int64_t>(rng() % 5) - 2;
@@ -259,11 +261,11 @@ TEST(GuardedLayout, CoalesceRespectsGuardsPiecesAndSymbols) {
   EXPECT_EQ(take(parse("layout [n] (i: n, j: 8) -> 1 { when n - 8*i - j > 0: (8*i + j); }").coalesce()),
             parse("layout [n] (j: 8*n) -> 1 { when n - j > 0: (j); }"));
   for (std::string_view kept : {
-           "layout [n] (i: 4, j: 8) -> 1 { when n - 8*i > 0: (8*i + j); }",                    // guard on i alone
-           "layout [] (i: 4, j: 8) -> 1 { when (8*i + j) mod 3 = 0: (8*i + j); }",            // inside mod
-           "layout [s] (i: 4, j: 8) -> 1 { : (s*i + j); }",                                    // s may not be 8
-           "layout [n] (i: 4, j: n) -> 1 { : (8*i + j); }",                                    // n may not be 8
-           "layout [] (i: 4, j: 8) -> 2 { : (8*i + j, i); }",                                 // the second output
+           "layout [n] (i: 4, j: 8) -> 1 { when n - 8*i > 0: (8*i + j); }",         // guard on i alone
+           "layout [] (i: 4, j: 8) -> 1 { when (8*i + j) mod 3 = 0: (8*i + j); }",  // inside mod
+           "layout [s] (i: 4, j: 8) -> 1 { : (s*i + j); }",                         // s may not be 8
+           "layout [n] (i: 4, j: n) -> 1 { : (8*i + j); }",                         // n may not be 8
+           "layout [] (i: 4, j: 8) -> 2 { : (8*i + j, i); }",                       // the second output
        }) {
     EXPECT_EQ(take(parse(kept).coalesce()), parse(kept)) << kept;
   }
@@ -293,7 +295,8 @@ TEST(GuardedLayout, PageBindsAPageOfThePoolToAParameter) {
   ASSERT_TRUE(with_symbol.ok());
   EXPECT_EQ(with_symbol->base_fact.known_alignment(4096), 64);
   EXPECT_FALSE(pool.page("q", "b").ok());
-  EXPECT_EQ(parse("layout [] (p: 4) -> 1 { when p > 1: (p); }").page("p", "b").status().code(), StatusCode::kUnsupported);
+  EXPECT_EQ(parse("layout [] (p: 4) -> 1 { when p > 1: (p); }").page("p", "b").status().code(),
+            StatusCode::kUnsupported);
 }
 
 TEST(GuardedLayout, BindReplacesAParameterEverywhere) {
@@ -305,14 +308,16 @@ TEST(GuardedLayout, BindReplacesAParameterEverywhere) {
 
 // The isl map denotes the same function as evaluation does, and equality of layouts is decided.
 TEST(IslBridge, EqualityFollowsTheFunctionNotTheForm) {
-  Layout split = parse(
-      "layout [n] (i: 8, j: 4) -> 1 { when i - 4 >= 0: (4*i + j + n); when -i + 3 >= 0: (4*i + j + n); }");
+  Layout split =
+      parse("layout [n] (i: 8, j: 4) -> 1 { when i - 4 >= 0: (4*i + j + n); when -i + 3 >= 0: (4*i + j + n); }");
   Layout whole = parse("layout [n] (i: 8, j: 4) -> 1 { : (4*i + j + n); }");
   Layout other = parse("layout [n] (i: 8, j: 4) -> 1 { : (4*i + j + 1); }");
   EXPECT_EQ(*equal_by_isl(split, whole), Verdict::kProved);
   EXPECT_EQ(*equal_by_isl(other, whole), Verdict::kRefuted);
   EXPECT_EQ(*equal_by_isl(split, whole, 10), Verdict::kUnknown);
-  EXPECT_EQ(equal_by_isl(parse("layout [s] (i: 4) -> 1 { : (s*i); }"), parse("layout [] (i: 4) -> 1 { : (i); }")).status().code(),
+  EXPECT_EQ(equal_by_isl(parse("layout [s] (i: 4) -> 1 { : (s*i); }"), parse("layout [] (i: 4) -> 1 { : (i); }"))
+                .status()
+                .code(),
             StatusCode::kUnsupported);
   EXPECT_EQ(to_isl_set(whole), "[n] -> { [i, j] : 0 <= i < 8 and 0 <= j < 4 }");
   EXPECT_EQ(*check_disjoint(parse("layout [n] (i: 8) -> 1 { when i < n: (i); when i > 3: (0); }")), Verdict::kRefuted);

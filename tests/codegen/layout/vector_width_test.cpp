@@ -1,12 +1,12 @@
-// Oracle: the copy carried out byte by byte. Every plan must move each byte of the row to its place, touch nothing else,
-// keep every access aligned for all bases and strides the facts allow, and be the widest that does.
+// Oracle: the copy carried out byte by byte. Every plan must move each byte of the row to its place, touch nothing
+// else, keep every access aligned for all bases and strides the facts allow, and be the widest that does.
 #include "codegen/layout/vector_width.h"
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <map>
 #include <random>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "codegen/integer/arithmetic.h"
 
@@ -39,7 +39,8 @@ int64_t row_start(const CopySide& side, const World& world, int64_t elem, std::m
   int64_t address = world.base;
   for (size_t i = 0; i < side.outer.size(); ++i) {
     int64_t extent = side.outer[i].extent;
-    int64_t index = extent < 0 ? static_cast<int64_t>(rng() % 7) : (extent <= 1 ? 0 : static_cast<int64_t>(rng() % static_cast<uint64_t>(extent)));
+    int64_t index = extent < 0 ? static_cast<int64_t>(rng() % 7)
+                               : (extent <= 1 ? 0 : static_cast<int64_t>(rng() % static_cast<uint64_t>(extent)));
     address += index * world.outer[i] * elem;
   }
   return address;
@@ -105,7 +106,8 @@ Executed execute(const CopyShape& plan, const CopySpace& space, const World& src
   return result;
 }
 
-// A destination whose rows do not overlap: within strides dominate one another from the innermost outwards, in some order.
+// A destination whose rows do not overlap: within strides dominate one another from the innermost outwards, in some
+// order.
 struct Case {
   CopySpace space;
   CopySide src, dst;
@@ -129,12 +131,16 @@ Case random_case(std::mt19937_64& rng) {
     for (size_t i = rank; i-- > 0;) {
       bool symbolic = rng() % 8 == 0 && i == 0;
       // Symbols take values >= 40 * divisor; the extents below them span less than that for the divisor chosen.
-      s.within[i] = symbolic ? Stride::symbolic("s_" + name, integer::ceil_div(next, 40) * (int64_t{1} << rng() % 3)) : Stride::constant(next);
+      s.within[i] = symbolic ? Stride::symbolic("s_" + name, integer::ceil_div(next, 40) * (int64_t{1} << rng() % 3))
+                             : Stride::constant(next);
       next *= c.space.dims[i].extent;
       if (rng() % 3 == 0) next += static_cast<int64_t>(rng() % 9);
     }
-    if (rng() % 2 == 0) s.outer.push_back({"row", Stride::constant(static_cast<int64_t>(rng() % 50)), OuterDim::kUnknownExtent});
-    if (rng() % 2 == 0) s.outer.push_back({"page", Stride::symbolic("p_" + name, int64_t{1} << rng() % 5), static_cast<int64_t>(rng() % 4)});
+    if (rng() % 2 == 0)
+      s.outer.push_back({"row", Stride::constant(static_cast<int64_t>(rng() % 50)), OuterDim::kUnknownExtent});
+    if (rng() % 2 == 0)
+      s.outer.push_back(
+          {"page", Stride::symbolic("p_" + name, int64_t{1} << rng() % 5), static_cast<int64_t>(rng() % 4)});
     return s;
   };
   c.src = side("src");
@@ -182,7 +188,9 @@ TEST(PlanCopy, TheNextWiderVectorIsMisalignedSomewhereOrDoesNotFit) {
     for (int k = 0; k < 400 && !broken; ++k) {
       World src = make_world(c.src, rng);
       World dst = make_world(c.dst, rng);
-      broken = !execute(forced, c.space, src, dst, row_start(c.src, src, c.elem, rng), row_start(c.dst, dst, c.elem, rng), c.elem).aligned;
+      broken = !execute(forced, c.space, src, dst, row_start(c.src, src, c.elem, rng),
+                        row_start(c.dst, dst, c.elem, rng), c.elem)
+                    .aligned;
     }
     EXPECT_TRUE(broken) << plan->reason;
   }
@@ -195,7 +203,9 @@ CopySide simple(const std::string& name, std::vector<Stride> within, BaseAlignme
 
 TEST(PlanCopy, PagedGatherRowIsOneRunOfFullVectors) {
   CopySpace space{{{"h", 8}, {"d", 80}}};
-  CopySide src{"pages", {16, 0}, {{"page", Stride::symbolic("stride_p", 8)}, {"slot", Stride::constant(640)}},
+  CopySide src{"pages",
+               {16, 0},
+               {{"page", Stride::symbolic("stride_p", 8)}, {"slot", Stride::constant(640)}},
                {Stride::constant(80), Stride::constant(1)}};
   CopySide dst{"out", {16, 0}, {{"t", Stride::constant(640)}}, {Stride::constant(80), Stride::constant(1)}};
   auto plan = plan_copy(space, src, dst, 2);
@@ -211,7 +221,8 @@ TEST(PlanCopy, PagedGatherRowIsOneRunOfFullVectors) {
   plan = plan_copy(space, src, dst, 2);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->vector_bytes, 4);
-  EXPECT_NE(plan->reason.find("the fact that stride_p is a multiple of 4 elements would allow 8"), std::string::npos) << plan->reason;
+  EXPECT_NE(plan->reason.find("the fact that stride_p is a multiple of 4 elements would allow 8"), std::string::npos)
+      << plan->reason;
   Facts facts;
   ASSERT_TRUE(facts.divisible("stride_p", 8).ok());
   plan = plan_copy(space, src, dst, 2, facts);
@@ -222,7 +233,9 @@ TEST(PlanCopy, PagedGatherRowIsOneRunOfFullVectors) {
 TEST(PlanCopy, HeadMajorPagesGiveOneRunPerHead) {
   // [P, H, page_size, D] with page_size 24: stride of h is 24*80, the row is 8 runs.
   CopySpace space{{{"h", 8}, {"d", 80}}};
-  CopySide src{"pages", {16, 0}, {{"page", Stride::symbolic("stride_p", 8)}, {"slot", Stride::constant(80)}},
+  CopySide src{"pages",
+               {16, 0},
+               {{"page", Stride::symbolic("stride_p", 8)}, {"slot", Stride::constant(80)}},
                {Stride::constant(24 * 80), Stride::constant(1)}};
   CopySide dst{"out", {16, 0}, {{"t", Stride::constant(640)}}, {Stride::constant(80), Stride::constant(1)}};
   auto plan = plan_copy(space, src, dst, 2);
@@ -311,6 +324,34 @@ TEST(PlanCopy, BadInputNamesThingValueAndRule) {
   fails(plan_copy(space, simple("a", {Stride::symbolic("s", 0)}), good, 4), "divisor of stride s is 0");
 }
 
+// From a pool layout with a page bound by a block table to the same plan as by hand.
+TEST(PlanCopy, GuardedLayoutsOfPagedGatherGiveTheSamePlan) {
+  auto pool = GuardedAffineLayout::parse(
+      "layout [P, stride_p] (p: P, slot: 24, h: 8, d: 80) -> 1 { : (stride_p*p + 640*slot + 80*h + d); }");
+  auto packed = GuardedAffineLayout::parse("layout [T] (t: T, h: 8, d: 80) -> 1 { : (640*t + 80*h + d); }");
+  ASSERT_TRUE(pool.ok() && packed.ok());
+  Facts facts;
+  ASSERT_TRUE(facts.divisible("stride_p", 8).ok() && facts.range("P", 1, 4096).ok());
+  auto paged = pool->page("p", "page_base", facts);
+  ASSERT_TRUE(paged.ok());
+  ASSERT_TRUE(facts.add("page_base", paged->base_fact).ok());
+  auto src = row_access("pages", paged->layout, {"h", "d"}, {16, 0}, 2, facts);
+  auto dst = row_access("out", *packed, {"h", "d"}, {16, 0}, 2, facts);
+  ASSERT_TRUE(src.ok() && dst.ok()) << src.status().to_string();
+  EXPECT_EQ(src->side.base.modulus, 16);
+  auto plan = plan_copy(src->space, src->side, dst->side, 2, facts);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->runs, 1);
+  EXPECT_EQ(plan->vector_bytes, 16);
+  // Without the page bound, as a dimension of symbolic stride: the same.
+  src = row_access("pages", *pool, {"h", "d"}, {16, 0}, 2, facts);
+  ASSERT_TRUE(src.ok());
+  EXPECT_EQ(src->side.outer[0].stride, Stride::symbolic("stride_p", 8));
+  EXPECT_EQ(plan_copy(src->space, src->side, dst->side, 2, facts)->vector_bytes, 16);
+  EXPECT_FALSE(row_access("pages", *pool, {"x"}, {16, 0}, 2).ok());
+  EXPECT_FALSE(row_access("pages", *pool, {"p"}, {16, 0}, 2).ok());
+}
+
 TEST(VectorWidth, TailFollowsFromTheResidueOfTheRunLength) {
   // Runs of 2*M bytes with M % 128 = 17: 34 mod 256.
   AccessLayout access{"x", {16, 0}, {{"row", Stride::constant(64)}}, Residue::congruent(256, 34)};
@@ -340,7 +381,8 @@ TEST(VectorWidth, IsTheWidestForEveryAdmissibleRow) {
   for (int i = 0; i < 3000; ++i) {
     int64_t elem = int64_t{1} << (rng() % 4);
     AccessLayout access{"x", {elem << (rng() % 4), 0}, {}, Residue::constant(elem * static_cast<int64_t>(rng() % 40))};
-    for (size_t d = rng() % 3; d-- > 0;) access.outer.push_back({"r", Stride::constant(static_cast<int64_t>(rng() % 33) - 16)});
+    for (size_t d = rng() % 3; d-- > 0;)
+      access.outer.push_back({"r", Stride::constant(static_cast<int64_t>(rng() % 33) - 16)});
     auto width = vector_width(access, elem);
     ASSERT_TRUE(width.ok());
     // The lattice of row starts: all small combinations, for both parities of the base.

@@ -71,7 +71,7 @@ TEST(TileText, ErrorsNameThePlaceAndWhatWasExpected) {
   const auto error = [](const std::string& text) { return parse(text).status().message(); };
   EXPECT_THAT(error(""), HasSubstr("1:1: expected \"tile\", found the end"));
   EXPECT_THAT(error(replaced(kGather, "%next = add %q, 1", "%next = add %q, one")),
-              HasSubstr("10:19: expected a 64-bit"));
+              HasSubstr("10:21: expected a 64-bit"));
   EXPECT_THAT(error(replaced(kGather, "%next = add %q, 1", "%next = mul %q, 1")), HasSubstr("an operation"));
   EXPECT_THAT(error(replaced(kGather, "else skip", "else stop")), HasSubstr("skip or the name of a device fault"));
   EXPECT_THAT(error(replaced(kGather, "load @lengths[%q]", "load @nothing[%q]")), HasSubstr("@nothing"));
@@ -121,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"check %column < max_pages", "check %column < batch", "%column, which is not shown to be < max_pages"},
         Refusal{"load @table[%s, %column]", "load @table[%row, %column]", "%row, which is not shown to be < batch"},
         Refusal{"load @lengths[%q]", "load @lengths[%next]", "%next, which is not shown to be < batch"},
-        Refusal{"%next = add %q, 1", "%next = add %q, 2", "%next, which is not shown to be < batch + 1"},
+        Refusal{"%next = add %q, 1", "%next = add %q, 2", "may overflow 32 bits"},
         Refusal{"resolve %t by 48", "resolve %t by 49", "%slot, which is not shown to be < page_size = 48"},
         Refusal{"copy @packed[%row] <- @pages[%page, %slot]", "copy @packed[%row] <- @pages[%slot, %page]",
                 "%slot, which"},

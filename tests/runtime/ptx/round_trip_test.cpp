@@ -36,7 +36,7 @@ TEST(RoundTrip, PtxasAcceptsThePrintedModule) {
 // Counted independently of the parser: a word in lower case at the beginning of a statement, guarded or not.
 TEST(RoundTrip, EveryStatementOfTheTextIsAnInstruction) {
   const std::regex comments("//[^\n]*|/\\*[^*]*\\*/"), debug("\\.section[^}]*\\}|\\.(loc|file)\\s[^\n]*");
-  const std::regex statement("(^|[;{}]|:\\s)\\s*(@!?[%\\w]+\\s+)?[a-z]\\w*(?!\\w|\\s*:)");
+  const std::regex statement("(^|[;{}]|:\\s)\\s*(@!?[%\\w]+\\s+)?[a-z]\\w*(?!\\w|\\s*[:,}])");
   for (const Sample& s : samples()) {
     SCOPED_TRACE(s.name);
     std::string text = std::regex_replace(std::regex_replace(s.text, comments, ""), debug, "");
@@ -57,7 +57,7 @@ TEST(StripLocations, RemovesDebugLinesAndNothingElse) {
       for (Instruction& i : f.instructions) i.location = {};
     EXPECT_TRUE(parse_or_fail(stripped) == expected);
     EXPECT_EQ(strip_locations(stripped), stripped);
-    for (const char* word : {".loc", ".file", ".section", ".cu\""})
+    for (const char* word : {".loc ", ".loc\t", ".file", ".section", ".cu\""})
       EXPECT_EQ(stripped.find(std::string("\n\t") + word), std::string::npos) << word;
     if (have_ptxas()) {
       EXPECT_EQ(ptxas_complaint(stripped, s.arch), "");
