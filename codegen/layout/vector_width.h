@@ -37,8 +37,7 @@ namespace tailor::codegen::layout {
 struct Stride {
   int64_t value = 0;   // when symbol is empty
   std::string symbol;  // launch-bound name, e.g. "stride_h"
-  int64_t divisor =
-      1;  // the symbol is a multiple of this many elements (>= 1; any integer, powers of two are what counts)
+  int64_t divisor = 1;  // the symbol is a multiple of this many elements; its power of two is what counts
 
   static Stride constant(int64_t value) { return {value, {}, 1}; }
   static Stride symbolic(std::string name, int64_t divisor = 1) { return {0, std::move(name), divisor}; }

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include <unistd.h>
+
 namespace tailor::cli {
 namespace fs = std::filesystem;
 namespace {
@@ -32,6 +34,21 @@ Environment read_environment() {
   TAILOR_ENVIRONMENT_VARIABLES(X)
 #undef X
   return environment;
+}
+
+std::vector<std::string> unknown_variables() {
+  std::vector<std::string> unknown;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (!name.starts_with("TAILOR_")) continue;
+#define X(member, variable, what) \
+  if (name == variable) continue;
+    TAILOR_ENVIRONMENT_VARIABLES(X)
+#undef X
+    unknown.emplace_back(name);
+  }
+  return unknown;
 }
 
 std::vector<std::string> split_path_list(std::string_view list) {

@@ -26,6 +26,9 @@ struct Environment {
 
 Environment read_environment();
 
+// Variables of this process that begin with TAILOR_ and are not in the table: a misspelt setting would do nothing.
+std::vector<std::string> unknown_variables();
+
 // "a:b" -> {"a", "b"}; empty parts are dropped.
 std::vector<std::string> split_path_list(std::string_view list);
 

@@ -56,6 +56,9 @@ int run_command(int argc, char** argv) {
     say_info("--help lists what there is");
     return kExitUsage;
   }
+  for (const std::string& name : unknown_variables()) {
+    say_warning(fmt::format("the environment variable {} is none that is read; --help lists them", name));
+  }
   return invocation.action();
 }
 

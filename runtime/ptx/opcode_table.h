@@ -2,7 +2,8 @@
 //
 // X(enumerator, mnemonic, operands, words)
 //
-// mnemonic: its dotted words, longest match wins (`cp.async.bulk.tensor` before `cp.async.bulk`). The rest of the dotted
+// mnemonic: its dotted words, longest match wins (`cp.async.bulk.tensor` before `cp.async.bulk`). The rest of the
+// dotted
 //   words of an instruction are matched against `words`.
 //
 // operands: one letter per operand; after `?` each may be left out from the right; `|` separates alternatives, tried in
@@ -17,36 +18,36 @@
 //   Matching is a set match, not a sequence, except that types and state spaces keep their order among themselves.
 //   A shape `mXnYkZ` is the group `@shape`. `row#2` is the word `row` given a second time (the layout of B).
 //
-// Scope: PTX ISA 9.0 as legal for sm_80 … sm_90a. Not here: textures and surfaces, sm_100 instructions (tcgen05, st.bulk,
-// clusterlaunchcontrol, …), and pre-sm_70 forms without .sync.
+// Scope: PTX ISA 9.0 as legal for sm_80 … sm_90a. Not here: textures and surfaces, sm_100 instructions (tcgen05,
+// st.bulk, clusterlaunchcontrol, …), and pre-sm_70 forms without .sync.
 #pragma once
 
 // Lists used by several rows. X(name, words)
-#define TAILOR_PTX_WORD_LISTS(X)                                                                                       \
-  X("b", "b16,b32,b64")                                                                                                \
-  X("int", "u16,u32,u64,s16,s32,s64")                                                                                  \
-  X("int32", "u32,s32")                                                                                                \
-  X("half", "f16,f16x2,bf16,bf16x2")                                                                                   \
-  X("arith", "u16,u32,u64,s16,s32,s64,u16x2,s16x2,f16,f16x2,bf16,bf16x2,f32,f64")                                      \
-  X("mem", "b8,b16,b32,b64,b128,u8,u16,u32,u64,s8,s16,s32,s64,f16,f16x2,bf16,bf16x2,f32,f64")                          \
-  X("cvt", "u8,u16,u32,u64,s8,s16,s32,s64,f16,f16x2,bf16,bf16x2,f32,f64,tf32,e4m3x2,e5m2x2")                           \
-  X("atom", "b16,b32,b64,b128,u32,u64,s32,s64,f16,f16x2,bf16,bf16x2,f32,f64")                                          \
-  X("mma", "f16,bf16,tf32,f32,f64,e4m3,e5m2,s8,u8,s4,u4,b1,s32")                                                       \
-  X("rnd", "rn,rz,rm,rp")                                                                                              \
-  X("scope", "cta,cluster,gpu,sys")                                                                                    \
-  X("sync", "relaxed,acquire,release,acq_rel")                                                                         \
-  X("compare", "eq,ne,lt,le,gt,ge,lo,ls,hi,hs,equ,neu,ltu,leu,gtu,geu,num,nan")                                        \
-  X("bool", "and,or,xor")                                                                                              \
-  X("vec", "v2,v4")                                                                                                    \
-  X("space", "global,shared,shared::cta,shared::cluster,local,const,param,param::entry,param::func")                   \
-  X("atomspace", "global,shared,shared::cta,shared::cluster")                                                          \
-  X("shared", "shared,shared::cta,shared::cluster")                                                                    \
-  X("L1", "L1::evict_normal,L1::evict_unchanged,L1::evict_first,L1::evict_last,L1::no_allocate")                       \
-  X("L2", "L2::evict_normal,L2::evict_unchanged,L2::evict_first,L2::evict_last")                                       \
-  X("fetch", "L2::64B,L2::128B,L2::256B")                                                                              \
-  X("dim", "1d,2d,3d,4d,5d")                                                                                           \
-  X("atomop", "add,min,max,and,or,xor,inc,dec,exch,cas")                                                               \
-  X("redop", "add,min,max,and,or,xor,inc,dec")                                                                         \
+#define TAILOR_PTX_WORD_LISTS(X)                                                                     \
+  X("b", "b16,b32,b64")                                                                              \
+  X("int", "u16,u32,u64,s16,s32,s64")                                                                \
+  X("int32", "u32,s32")                                                                              \
+  X("half", "f16,f16x2,bf16,bf16x2")                                                                 \
+  X("arith", "u16,u32,u64,s16,s32,s64,u16x2,s16x2,f16,f16x2,bf16,bf16x2,f32,f64")                    \
+  X("mem", "b8,b16,b32,b64,b128,u8,u16,u32,u64,s8,s16,s32,s64,f16,f16x2,bf16,bf16x2,f32,f64")        \
+  X("cvt", "u8,u16,u32,u64,s8,s16,s32,s64,f16,f16x2,bf16,bf16x2,f32,f64,tf32,e4m3x2,e5m2x2")         \
+  X("atom", "b16,b32,b64,b128,u32,u64,s32,s64,f16,f16x2,bf16,bf16x2,f32,f64")                        \
+  X("mma", "f16,bf16,tf32,f32,f64,e4m3,e5m2,s8,u8,s4,u4,b1,s32")                                     \
+  X("rnd", "rn,rz,rm,rp")                                                                            \
+  X("scope", "cta,cluster,gpu,sys")                                                                  \
+  X("sync", "relaxed,acquire,release,acq_rel")                                                       \
+  X("compare", "eq,ne,lt,le,gt,ge,lo,ls,hi,hs,equ,neu,ltu,leu,gtu,geu,num,nan")                      \
+  X("bool", "and,or,xor")                                                                            \
+  X("vec", "v2,v4")                                                                                  \
+  X("space", "global,shared,shared::cta,shared::cluster,local,const,param,param::entry,param::func") \
+  X("atomspace", "global,shared,shared::cta,shared::cluster")                                        \
+  X("shared", "shared,shared::cta,shared::cluster")                                                  \
+  X("L1", "L1::evict_normal,L1::evict_unchanged,L1::evict_first,L1::evict_last,L1::no_allocate")     \
+  X("L2", "L2::evict_normal,L2::evict_unchanged,L2::evict_first,L2::evict_last")                     \
+  X("fetch", "L2::64B,L2::128B,L2::256B")                                                            \
+  X("dim", "1d,2d,3d,4d,5d")                                                                         \
+  X("atomop", "add,min,max,and,or,xor,inc,dec,exch,cas")                                             \
+  X("redop", "add,min,max,and,or,xor,inc,dec")                                                       \
   X("video", "u32,s32")
 
 // clang-format off
@@ -237,11 +238,11 @@
 // clang-format on
 
 // Spellings that mean the same as a row above. X(as written, row's mnemonic)
-#define TAILOR_PTX_MNEMONIC_ALIASES(X)     \
-  X("bar.cta.sync", "bar.sync")            \
-  X("bar.cta.arrive", "bar.arrive")        \
-  X("bar.cta.red", "bar.red")              \
-  X("barrier.cta.sync", "barrier.sync")    \
+#define TAILOR_PTX_MNEMONIC_ALIASES(X)      \
+  X("bar.cta.sync", "bar.sync")             \
+  X("bar.cta.arrive", "bar.arrive")         \
+  X("bar.cta.red", "bar.red")               \
+  X("barrier.cta.sync", "barrier.sync")     \
   X("barrier.cta.arrive", "barrier.arrive") \
-  X("barrier.cta.red", "barrier.red")    \
+  X("barrier.cta.red", "barrier.red")       \
   X("membar.proxy", "fence.proxy")

@@ -1,5 +1,6 @@
 // Private: the parser's state, shared by parser.cpp (module), parse_declarations.cpp (variables, parameters, functions'
-// heads), parse_body.cpp (statements, scopes, labels) and parse_operands.cpp (one instruction).
+// heads), parse_body.cpp (statements, scopes, labels), parse_words.cpp (numbers,
+// dotted words) and parse_operands.cpp (one instruction).
 //
 // Functions that parse return false once an error is recorded; callers return at once. `tok_` is the next token.
 #pragma once
@@ -82,7 +83,7 @@ class Parser {
   bool parse_pragma(std::vector<std::string>* pragmas);
   bool parse_linked(Linkage linkage);
 
-  // Numbers (parse_operands.cpp).
+  // Numbers (parse_words.cpp).
   bool parse_unsigned(uint64_t& value, std::string_view what);
   bool parse_small(uint32_t& value, std::string_view what);
   bool parse_integer(int64_t& value, std::string_view what);    // optional sign
@@ -132,7 +133,7 @@ class Parser {
   bool add_registers(std::string_view name, Type type, bool family, uint64_t count, const Token& at, uint32_t& first);
   void begin_function_names();
 
-  // Instructions (parse_operands.cpp).
+  // Instructions (parse_words.cpp, parse_operands.cpp).
   bool parse_instruction(const Token& first, Instruction instruction);
   bool parse_words(const Token& first, Instruction& instruction);
   bool place_word(std::string_view text, const Token& at, Instruction& instruction, uint32_t& filled,

@@ -12,9 +12,9 @@ namespace tailor::virtual_device {
 
 // PTX ISA 9.7.13.1: a barrier counts whole warps; a warp has arrived once all its lanes that have not exited have.
 struct Barrier {
-  std::array<uint32_t, 32> arrived{};  // lanes, by warp
+  std::array<uint32_t, 32> arrived{};    // lanes, by warp
   std::array<uint32_t, 32> predicate{};  // bar.red: their predicates
-  uint32_t threads = 0;                // expected, a multiple of 32; 0: every warp with lanes left
+  uint32_t threads = 0;                  // expected, a multiple of 32; 0: every warp with lanes left
   bool used = false;
 };
 

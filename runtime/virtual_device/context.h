@@ -42,7 +42,7 @@ struct ExecContext {
 
   uint8_t* shared = nullptr;  // of address kSharedBase
   uint8_t* shared_valid = nullptr;
-  uint32_t shared_end = 0;  // one past the last shared address
+  uint32_t shared_end = 0;   // one past the last shared address
   uint8_t* local = nullptr;  // of lane 0, address kLocalBase
   uint8_t* local_valid = nullptr;
   uint32_t local_stride = 0;  // bytes from lane to lane

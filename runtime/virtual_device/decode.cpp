@@ -98,10 +98,14 @@ Width width_of(ptx::Type type) {
 
 uint32_t slot_bytes(Width width) {
   switch (width) {
-    case Width::kPredicate: return 8;  // keeps wider slots aligned
-    case Width::k32: return 128;
-    case Width::k64: return 256;
-    case Width::k128: return 512;
+    case Width::kPredicate:
+      return 8;  // keeps wider slots aligned
+    case Width::k32:
+      return 128;
+    case Width::k64:
+      return 256;
+    case Width::k128:
+      return 512;
   }
   return 128;
 }
@@ -150,7 +154,8 @@ Expected<Program> decode(const ptx::Module& module, uint32_t kernel, const std::
   if (d.maxntid[0] != 0) p.max_threads = std::min(1024u, d.maxntid[0] * d.maxntid[1] * d.maxntid[2]);
   if (d.reqntid[0] != 0) p.max_threads = std::min(1024u, d.reqntid[0] * d.reqntid[1] * d.reqntid[2]);
   p.clusters = d.explicit_cluster && d.reqnctapercluster[0] * d.reqnctapercluster[1] * d.reqnctapercluster[2] > 1;
-  if (p.clusters) return unsupported(fmt::format("line {}: kernel {} needs a cluster of blocks", entry.text_line, entry.name));
+  if (p.clusters)
+    return unsupported(fmt::format("line {}: kernel {} needs a cluster of blocks", entry.text_line, entry.name));
 
   bool indirect = false, recursive = false;
   const std::vector<uint32_t> functions = reachable_functions(module, kernel, indirect, recursive);

@@ -1,7 +1,7 @@
 // ptx::Module → Program, for one kernel.
 //
-// Everything that is constant for the module is resolved here: registers to slots (registers whose live spans do not meet
-// share one), immediates to the constant bank, variables to addresses, branches to op indices with their joins.
+// Everything that is constant for the module is resolved here: registers to slots (registers whose live spans do not
+// meet share one), immediates to the constant bank, variables to addresses, branches to op indices with their joins.
 #pragma once
 
 #include <cstdint>

@@ -14,10 +14,14 @@ std::string sign_key(Type type) { return fmt::format("{}{}", ptx::is_signed(type
 // Op::imm of arithmetic (lanes_float.cpp).
 uint32_t arithmetic_rounding(ptx::Modifier rounding) {
   switch (rounding) {
-    case ptx::Modifier::kRz: return 1;
-    case ptx::Modifier::kRm: return 2;
-    case ptx::Modifier::kRp: return 3;
-    default: return 0;
+    case ptx::Modifier::kRz:
+      return 1;
+    case ptx::Modifier::kRm:
+      return 2;
+    case ptx::Modifier::kRp:
+      return 3;
+    default:
+      return 0;
   }
 }
 uint8_t arithmetic_flags(const ptx::Instruction& i) {
@@ -41,7 +45,8 @@ Status FunctionDecoder::decode_integer(const Instruction& i) {
       return two(i.has(Modifier::kSat) ? mnemonic + ".sat.s32" : mnemonic + "." + bits_key(type));
     case Opcode::kAddc:
     case Opcode::kSubc:
-    case Opcode::kMadc: return carry_op(i);
+    case Opcode::kMadc:
+      return carry_op(i);
     case Opcode::kMul: {
       const Width d = part == ".wide" && w == Width::k32 && ptx::bits_of(type) == 32 ? Width::k64 : w;
       return plain(i, "mul" + part + "." + (part == ".lo" ? bits_key(type) : sign_key(type)), {d, {w, w}, type},
@@ -50,31 +55,40 @@ Status FunctionDecoder::decode_integer(const Instruction& i) {
     case Opcode::kMad: {
       if (i.has(Modifier::kCc)) return carry_op(i);
       const Width d = part == ".wide" && ptx::bits_of(type) == 32 ? Width::k64 : w;
-      const std::string key = i.has(Modifier::kSat) ? "mad.hi.sat.s32"
-                                                    : "mad" + part + "." + (part == ".lo" ? bits_key(type) : sign_key(type));
+      const std::string key = i.has(Modifier::kSat)
+                                  ? "mad.hi.sat.s32"
+                                  : "mad" + part + "." + (part == ".lo" ? bits_key(type) : sign_key(type));
       return plain(i, key, {d, {w, w, d}, type}, Class::kInteger);
     }
-    case Opcode::kMul24: return two(mnemonic + part + "." + sign_key(type));
+    case Opcode::kMul24:
+      return two(mnemonic + part + "." + sign_key(type));
     case Opcode::kMad24:
       if (i.has(Modifier::kSat)) return unsupported_instruction(i);
       return three(mnemonic + part + "." + sign_key(type));
-    case Opcode::kSad: return three("sad." + sign_key(type));
+    case Opcode::kSad:
+      return three("sad." + sign_key(type));
     case Opcode::kMin:
     case Opcode::kMax:
       if (i.has(Modifier::kRelu)) return unsupported_instruction(i);
       return two(mnemonic + "." + sign_key(type));
     case Opcode::kDiv:
-    case Opcode::kRem: return two(mnemonic + "." + sign_key(type));
+    case Opcode::kRem:
+      return two(mnemonic + "." + sign_key(type));
     case Opcode::kAbs:
-    case Opcode::kNeg: return plain(i, mnemonic + "." + sign_key(type), {w, {w}, type}, Class::kInteger);
-    case Opcode::kCnot: return plain(i, mnemonic + "." + bits_key(type), {w, {w}, type}, Class::kInteger);
-    case Opcode::kBrev: return plain(i, mnemonic + "." + bits_key(type), {w, {w}, type}, Class::kInteger);
+    case Opcode::kNeg:
+      return plain(i, mnemonic + "." + sign_key(type), {w, {w}, type}, Class::kInteger);
+    case Opcode::kCnot:
+      return plain(i, mnemonic + "." + bits_key(type), {w, {w}, type}, Class::kInteger);
+    case Opcode::kBrev:
+      return plain(i, mnemonic + "." + bits_key(type), {w, {w}, type}, Class::kInteger);
     case Opcode::kPopc:
-    case Opcode::kClz: return plain(i, mnemonic + "." + bits_key(type), {Width::k32, {w}, type}, Class::kInteger);
+    case Opcode::kClz:
+      return plain(i, mnemonic + "." + bits_key(type), {Width::k32, {w}, type}, Class::kInteger);
     case Opcode::kBfind:
-      return plain(i, mnemonic + (i.has(Modifier::kShiftAmt) ? ".shiftamt." : ".") + sign_key(type), {Width::k32, {w}, type},
-                   Class::kInteger);
-    case Opcode::kBfe: return plain(i, "bfe." + sign_key(type), {w, {w, Width::k32, Width::k32}, type}, Class::kInteger);
+      return plain(i, mnemonic + (i.has(Modifier::kShiftAmt) ? ".shiftamt." : ".") + sign_key(type),
+                   {Width::k32, {w}, type}, Class::kInteger);
+    case Opcode::kBfe:
+      return plain(i, "bfe." + sign_key(type), {w, {w, Width::k32, Width::k32}, type}, Class::kInteger);
     case Opcode::kBfi: {
       const auto o = f_.operands_of(i);
       TAILOR_ASSIGN_OR_RETURN(const uint32_t length, source(o[4], Width::k32));
@@ -83,17 +97,23 @@ Status FunctionDecoder::decode_integer(const Instruction& i) {
       out_->ops.back().aux = aux;
       return {};
     }
-    case Opcode::kFns: return three("fns.b32");
-    case Opcode::kDp4a: return three("dp4a." + sign_key(i.types[0]) + "." + sign_key(i.types[1]));
-    case Opcode::kDp2a: return three("dp2a" + part + "." + sign_key(i.types[0]) + "." + sign_key(i.types[1]));
-    case Opcode::kShl: return plain(i, "shl." + bits_key(type), {w, {w, Width::k32}, type}, Class::kInteger);
-    case Opcode::kShr: return plain(i, "shr." + sign_key(type), {w, {w, Width::k32}, type}, Class::kInteger);
+    case Opcode::kFns:
+      return three("fns.b32");
+    case Opcode::kDp4a:
+      return three("dp4a." + sign_key(i.types[0]) + "." + sign_key(i.types[1]));
+    case Opcode::kDp2a:
+      return three("dp2a" + part + "." + sign_key(i.types[0]) + "." + sign_key(i.types[1]));
+    case Opcode::kShl:
+      return plain(i, "shl." + bits_key(type), {w, {w, Width::k32}, type}, Class::kInteger);
+    case Opcode::kShr:
+      return plain(i, "shr." + sign_key(type), {w, {w, Width::k32}, type}, Class::kInteger);
     case Opcode::kShf:
-      return three(std::string("shf") + (i.has(Modifier::kLeft) ? ".l" : ".r") + (i.has(Modifier::kWrap) ? ".wrap" : ".clamp") +
-                   ".b32");
+      return three(std::string("shf") + (i.has(Modifier::kLeft) ? ".l" : ".r") +
+                   (i.has(Modifier::kWrap) ? ".wrap" : ".clamp") + ".b32");
     case Opcode::kLop3: {
       const auto o = f_.operands_of(i);
-      if (o.size() != 5 || o[0].kind == Operand::Kind::kPair) return unsupported_instruction(i, "lop3 with a predicate");
+      if (o.size() != 5 || o[0].kind == Operand::Kind::kPair)
+        return unsupported_instruction(i, "lop3 with a predicate");
       return plain(i, "lop3.b32", {w, {w, w, w}, type}, Class::kInteger, static_cast<uint32_t>(o[4].value) & 0xFF);
     }
     case Opcode::kAnd:
@@ -112,7 +132,8 @@ Status FunctionDecoder::decode_integer(const Instruction& i) {
       if (!unary) operands.sources.push_back(Width::kPredicate);
       return plain(i, mnemonic + ".pred", operands, Class::kPredicate, inverted);
     }
-    default: return unsupported_instruction(i);
+    default:
+      return unsupported_instruction(i);
   }
 }
 
@@ -128,8 +149,12 @@ Status FunctionDecoder::carry_op(const Instruction& i) {
   Operands operands{w, {w, w}, i.type()};
   if (mad) operands.sources.push_back(w);
   const uint32_t imm = mad ? (i.has(Modifier::kHi) ? 1u : 0u) | (ptx::is_signed(i.type()) ? 2u : 0u) : 0;
-  TAILOR_RETURN_IF_ERROR(plain(i, std::string(mad ? "madc." : sub ? "subc." : "addc.") + bits_key(i.type()), operands,
-                               Class::kInteger, imm));
+  TAILOR_RETURN_IF_ERROR(plain(i,
+                               std::string(mad   ? "madc."
+                                           : sub ? "subc."
+                                                 : "addc.") +
+                                   bits_key(i.type()),
+                               operands, Class::kInteger, imm));
   out_->ops.back().aux = aux;
   return {};
 }
@@ -168,23 +193,28 @@ Status FunctionDecoder::decode_float(const Instruction& i) {
     case Opcode::kCos:
     case Opcode::kLg2:
     case Opcode::kEx2:
-    case Opcode::kTanh: return plain(i, mnemonic + suffix, {w, {w}, type}, Class::kFloat, rounding, flags);
+    case Opcode::kTanh:
+      return plain(i, mnemonic + suffix, {w, {w}, type}, Class::kFloat, rounding, flags);
     case Opcode::kAbs:
-    case Opcode::kNeg: return plain(i, mnemonic + suffix, {w, {w}, type}, Class::kFloat, 0, flags);
-    case Opcode::kCopysign: return plain(i, mnemonic + suffix, {w, {w, w}, type}, Class::kFloat);
-    default: return unsupported_instruction(i);
+    case Opcode::kNeg:
+      return plain(i, mnemonic + suffix, {w, {w}, type}, Class::kFloat, 0, flags);
+    case Opcode::kCopysign:
+      return plain(i, mnemonic + suffix, {w, {w, w}, type}, Class::kFloat);
+    default:
+      return unsupported_instruction(i);
   }
 }
 
 Status FunctionDecoder::decode_compare(const Instruction& i) {
   const auto o = f_.operands_of(i);
   if (i.opcode == Opcode::kTestp) {
-    const Modifier classes[] = {Modifier::kFinite, Modifier::kInfinite, Modifier::kNumber,
-                                Modifier::kNotANumber, Modifier::kNormal, Modifier::kSubnormal};
+    const Modifier classes[] = {Modifier::kFinite,     Modifier::kInfinite, Modifier::kNumber,
+                                Modifier::kNotANumber, Modifier::kNormal,   Modifier::kSubnormal};
     uint32_t imm = 0;
     while (imm < 6 && classes[imm] != i.operation) ++imm;
     const Width w = width_of(i.type());
-    return plain(i, fmt::format("testp.{}", ptx::to_string(i.type())), {Width::kPredicate, {w}, i.type()}, Class::kPredicate, imm);
+    return plain(i, fmt::format("testp.{}", ptx::to_string(i.type())), {Width::kPredicate, {w}, i.type()},
+                 Class::kPredicate, imm);
   }
   const bool set = i.opcode == Opcode::kSet;
   const Type type = set ? i.types[1] : i.types[0];
@@ -195,11 +225,24 @@ Status FunctionDecoder::decode_compare(const Instruction& i) {
     // lo, ls, hi, hs are the unsigned names; untyped operands compare for equality only.
     bool is_unsigned = !ptx::is_signed(type);
     switch (i.compare) {
-      case Modifier::kLo: compare = "lt"; is_unsigned = true; break;
-      case Modifier::kLs: compare = "le"; is_unsigned = true; break;
-      case Modifier::kHi: compare = "gt"; is_unsigned = true; break;
-      case Modifier::kHs: compare = "ge"; is_unsigned = true; break;
-      default: break;
+      case Modifier::kLo:
+        compare = "lt";
+        is_unsigned = true;
+        break;
+      case Modifier::kLs:
+        compare = "le";
+        is_unsigned = true;
+        break;
+      case Modifier::kHi:
+        compare = "gt";
+        is_unsigned = true;
+        break;
+      case Modifier::kHs:
+        compare = "ge";
+        is_unsigned = true;
+        break;
+      default:
+        break;
     }
     suffix = fmt::format("{}{}", is_unsigned ? 'u' : 's', ptx::bits_of(type));
   }
@@ -213,7 +256,8 @@ Status FunctionDecoder::decode_compare(const Instruction& i) {
   op.flags = arithmetic_flags(i);
   uint32_t q = kNoSlot;
   if (set) {
-    if (i.types[0] != Type::kU32 && i.types[0] != Type::kS32 && i.types[0] != Type::kF32) return unsupported_instruction(i);
+    if (i.types[0] != Type::kU32 && i.types[0] != Type::kS32 && i.types[0] != Type::kF32)
+      return unsupported_instruction(i);
     if (i.types[0] == Type::kF32) imm |= 256;
     TAILOR_ASSIGN_OR_RETURN(op.d, destination(o[0]));
   } else if (o[0].kind == Operand::Kind::kPair) {
@@ -248,12 +292,14 @@ Status FunctionDecoder::decode_move(const Instruction& i) {
       return {};
     }
     case Opcode::kSlct:
-      return plain(i, "slct." + wide + "." + std::string(ptx::to_string(i.types[1])), {w, {w, w, Width::k32}, type}, Class::kMove);
+      return plain(i, "slct." + wide + "." + std::string(ptx::to_string(i.types[1])), {w, {w, w, Width::k32}, type},
+                   Class::kMove);
     case Opcode::kPrmt: {
       const std::string mode = i.operation == Modifier::kNone ? "" : std::string(ptx::to_string(i.operation)) + ".";
       return plain(i, "prmt." + mode + "b32", {w, {w, w, w}, type}, Class::kMove);
     }
-    default: break;
+    default:
+      break;
   }
   if (type == Type::kPred) {
     return plain(i, "mov.pred", {w, {w}, type}, Class::kPredicate, o[1].negated ? 1 : 0);
@@ -309,12 +355,14 @@ Status FunctionDecoder::decode_convert(const Instruction& i) {
   const Type to = i.types[0], from = i.types[1];
   const uint8_t flags = arithmetic_flags(i);
   // RoundingCode of lanes_convert.cpp.
-  const Modifier codes[] = {Modifier::kNone, Modifier::kRn, Modifier::kRz, Modifier::kRm, Modifier::kRp,
-                            Modifier::kRni, Modifier::kRzi, Modifier::kRmi, Modifier::kRpi, Modifier::kRna};
+  const Modifier codes[] = {Modifier::kNone, Modifier::kRn,  Modifier::kRz,  Modifier::kRm,  Modifier::kRp,
+                            Modifier::kRni,  Modifier::kRzi, Modifier::kRmi, Modifier::kRpi, Modifier::kRna};
   uint32_t code = 0;
   while (code < 10 && codes[code] != i.rounding) ++code;
   uint32_t switches = (i.has(Modifier::kSatfinite) ? 1u : 0u) | (i.has(Modifier::kRelu) ? 2u : 0u);
-  const auto general = [&] { return static_cast<uint32_t>(to) | static_cast<uint32_t>(from) << 8 | code << 16 | switches << 24; };
+  const auto general = [&] {
+    return static_cast<uint32_t>(to) | static_cast<uint32_t>(from) << 8 | code << 16 | switches << 24;
+  };
   const bool to_half2 = to == Type::kF16x2 || to == Type::kBF16x2;
   const bool to_fp8 = to == Type::kE4M3x2 || to == Type::kE5M2x2;
   const bool from_fp8 = from == Type::kE4M3x2 || from == Type::kE5M2x2;
@@ -333,10 +381,11 @@ Status FunctionDecoder::decode_convert(const Instruction& i) {
   }
   if (from_fp8 || o.size() != 2 || o[0].kind != Operand::Kind::kRegister) return unsupported_instruction(i);
   const Width d = register_width(o[0].index);
-  const Width s = o[1].kind == Operand::Kind::kRegister ? register_width(o[1].index)
+  const Width s = o[1].kind == Operand::Kind::kRegister  ? register_width(o[1].index)
                   : o[1].kind == Operand::Kind::kSpecial ? width_of(ptx::type_of(o[1].special))
                                                          : width_of(from);
-  if (d == Width::kPredicate || d == Width::k128 || s == Width::kPredicate || s == Width::k128) return unsupported_instruction(i);
+  if (d == Width::kPredicate || d == Width::k128 || s == Width::kPredicate || s == Width::k128)
+    return unsupported_instruction(i);
   std::string key = "convert";
   if (d == width_of(to) && s == width_of(from) && switches == 0) {
     const bool integers = !ptx::is_float(to) && !ptx::is_float(from);
@@ -364,8 +413,8 @@ Status FunctionDecoder::decode_address_conversion(const Instruction& i) {
   }
   if (width_of(i.type()) != Width::k64) return unsupported_instruction(i, "32-bit generic addresses");
   if (!shared && !local) return plain(i, "mov.b64", {Width::k64, {Width::k64}, Type::kB64}, Class::kConvert);
-  return plain(i, i.has(Modifier::kTo) ? "cvta.to" : "cvta.from", {Width::k64, {Width::k64}, Type::kB64}, Class::kConvert,
-               shared ? 1 : 2);
+  return plain(i, i.has(Modifier::kTo) ? "cvta.to" : "cvta.from", {Width::k64, {Width::k64}, Type::kB64},
+               Class::kConvert, shared ? 1 : 2);
 }
 
 }  // namespace tailor::virtual_device

@@ -100,10 +100,22 @@ void FunctionDecoder::find_provenance() {
     changed = false;
     for (const Instruction& i : f_.instructions) {
       switch (i.opcode) {
-        case Opcode::kMov: case Opcode::kAdd: case Opcode::kSub: case Opcode::kMad: case Opcode::kCvta: case Opcode::kCvt:
-        case Opcode::kAnd: case Opcode::kOr: case Opcode::kXor: case Opcode::kSelp: case Opcode::kLop3: case Opcode::kMin:
-        case Opcode::kMax: break;
-        default: continue;
+        case Opcode::kMov:
+        case Opcode::kAdd:
+        case Opcode::kSub:
+        case Opcode::kMad:
+        case Opcode::kCvta:
+        case Opcode::kCvt:
+        case Opcode::kAnd:
+        case Opcode::kOr:
+        case Opcode::kXor:
+        case Opcode::kSelp:
+        case Opcode::kLop3:
+        case Opcode::kMin:
+        case Opcode::kMax:
+          break;
+        default:
+          continue;
       }
       const auto operands = f_.operands_of(i);
       if (operands.empty() || operands[0].kind != Operand::Kind::kRegister) continue;
@@ -136,7 +148,8 @@ Status FunctionDecoder::decode(DecodedFunction& out) {
   }
   for (const ptx::Parameter& p : f_.returns) {
     if (p.is_register) {
-      return unsupported(fmt::format("line {}: function {}: return value {} is in a register", f_.text_line, f_.name, p.name));
+      return unsupported(
+          fmt::format("line {}: function {}: return value {} is in a register", f_.text_line, f_.name, p.name));
     }
   }
   for (const Instruction& i : f_.instructions) {
@@ -238,11 +251,13 @@ Expected<uint64_t> FunctionDecoder::symbol_address(const Operand& o) const {
       if (address == 0) return unsupported_instruction(*current_, "the variable has no memory here");
       return address + add;
     }
-    case SymbolRef::Kind::kFunction: return kFunctionBase + uint64_t{16} * o.symbol.index;
+    case SymbolRef::Kind::kFunction:
+      return kFunctionBase + uint64_t{16} * o.symbol.index;
     case SymbolRef::Kind::kParameter:
       if (f_.entry) return kParameterBase + f_.parameters[o.symbol.index].offset + add;
       break;
-    default: break;
+    default:
+      break;
   }
   return unsupported_instruction(*current_, "the address of this symbol cannot be taken");
 }
@@ -252,8 +267,8 @@ Expected<uint32_t> FunctionDecoder::source(const Operand& o, Width want, Type ty
   switch (o.kind) {
     case Kind::kRegister:
       if (register_width(o.index) != want || o.selector != Operand::Selector::kNone) {
-        return unsupported_instruction(*current_, fmt::format("register {} has another width than the operation",
-                                                              f_.register_name(o.index)));
+        return unsupported_instruction(
+            *current_, fmt::format("register {} has another width than the operation", f_.register_name(o.index)));
       }
       return register_slot_[o.index];
     case Kind::kInteger:
@@ -289,7 +304,8 @@ Expected<uint32_t> FunctionDecoder::source(const Operand& o, Width want, Type ty
       TAILOR_ASSIGN_OR_RETURN(const uint64_t address, symbol_address(o));
       return context_.constant(want, want == Width::k32 ? address & 0xFFFFFFFF : address);
     }
-    default: break;
+    default:
+      break;
   }
   return unsupported_instruction(*current_, "an operand is of a kind that is not handled");
 }
@@ -300,8 +316,8 @@ Expected<uint32_t> FunctionDecoder::destination(const Operand& o) {
   return register_slot_[o.index];
 }
 
-Status FunctionDecoder::plain(const Instruction& i, std::string_view key, const Operands& operands, Class cls, uint32_t imm,
-                              uint8_t flags) {
+Status FunctionDecoder::plain(const Instruction& i, std::string_view key, const Operands& operands, Class cls,
+                              uint32_t imm, uint8_t flags) {
   const auto o = f_.operands_of(i);
   const LaneFn run = find_lane_op(key);
   if (!run || o.size() < operands.sources.size() + 1) return unsupported_instruction(i);
@@ -321,38 +337,83 @@ Status FunctionDecoder::plain(const Instruction& i, std::string_view key, const 
 
 Status FunctionDecoder::decode_instruction(const Instruction& i) {
   switch (i.opcode) {
-    case Opcode::kBra: case Opcode::kBrxIdx: case Opcode::kRet: case Opcode::kExit: case Opcode::kTrap:
-    case Opcode::kNanosleep: return decode_control(i);
-    case Opcode::kCall: return decode_call(i);
-    case Opcode::kBarSync: case Opcode::kBarArrive: case Opcode::kBarRed: case Opcode::kBarrierSync:
-    case Opcode::kBarrierArrive: case Opcode::kBarrierRed: return decode_barrier(i);
-    case Opcode::kBarWarpSync: case Opcode::kShfl: case Opcode::kVote: case Opcode::kMatch: case Opcode::kRedux:
-    case Opcode::kElect: case Opcode::kActivemask: return decode_warp(i);
-    case Opcode::kLd: case Opcode::kLdu: return decode_load(i);
-    case Opcode::kSt: return decode_store(i);
-    case Opcode::kAtom: case Opcode::kRed: return decode_atomic(i);
-    case Opcode::kCpAsync: return decode_copy_async(i);
-    case Opcode::kMov: case Opcode::kSelp: case Opcode::kSlct: case Opcode::kPrmt: return decode_move(i);
-    case Opcode::kCvt: return decode_convert(i);
-    case Opcode::kCvta: case Opcode::kIsspacep: return decode_address_conversion(i);
-    case Opcode::kSetp: case Opcode::kSet: case Opcode::kTestp: return decode_compare(i);
+    case Opcode::kBra:
+    case Opcode::kBrxIdx:
+    case Opcode::kRet:
+    case Opcode::kExit:
+    case Opcode::kTrap:
+    case Opcode::kNanosleep:
+      return decode_control(i);
+    case Opcode::kCall:
+      return decode_call(i);
+    case Opcode::kBarSync:
+    case Opcode::kBarArrive:
+    case Opcode::kBarRed:
+    case Opcode::kBarrierSync:
+    case Opcode::kBarrierArrive:
+    case Opcode::kBarrierRed:
+      return decode_barrier(i);
+    case Opcode::kBarWarpSync:
+    case Opcode::kShfl:
+    case Opcode::kVote:
+    case Opcode::kMatch:
+    case Opcode::kRedux:
+    case Opcode::kElect:
+    case Opcode::kActivemask:
+      return decode_warp(i);
+    case Opcode::kLd:
+    case Opcode::kLdu:
+      return decode_load(i);
+    case Opcode::kSt:
+      return decode_store(i);
+    case Opcode::kAtom:
+    case Opcode::kRed:
+      return decode_atomic(i);
+    case Opcode::kCpAsync:
+      return decode_copy_async(i);
+    case Opcode::kMov:
+    case Opcode::kSelp:
+    case Opcode::kSlct:
+    case Opcode::kPrmt:
+      return decode_move(i);
+    case Opcode::kCvt:
+      return decode_convert(i);
+    case Opcode::kCvta:
+    case Opcode::kIsspacep:
+      return decode_address_conversion(i);
+    case Opcode::kSetp:
+    case Opcode::kSet:
+    case Opcode::kTestp:
+      return decode_compare(i);
     // Ordering is total here: every access is done when it is issued.
-    case Opcode::kMembar: case Opcode::kFence: case Opcode::kFenceProxy: case Opcode::kFenceMbarrierInit:
-    case Opcode::kCpAsyncCommitGroup: case Opcode::kCpAsyncWaitGroup: case Opcode::kCpAsyncWaitAll:
-    case Opcode::kGriddepcontrolWait: case Opcode::kGriddepcontrolLaunchDependents: {
+    case Opcode::kMembar:
+    case Opcode::kFence:
+    case Opcode::kFenceProxy:
+    case Opcode::kFenceMbarrierInit:
+    case Opcode::kCpAsyncCommitGroup:
+    case Opcode::kCpAsyncWaitGroup:
+    case Opcode::kCpAsyncWaitAll:
+    case Opcode::kGriddepcontrolWait:
+    case Opcode::kGriddepcontrolLaunchDependents: {
       Op op = start(i, Class::kBarrier);
       op.kind = OpKind::kNothing;
       emit(op);
       return {};
     }
-    case Opcode::kPrefetch: case Opcode::kPrefetchu: case Opcode::kApplyPriority: case Opcode::kPmevent:
-    case Opcode::kBrkpt: case Opcode::kSetmaxnreg: {
+    case Opcode::kPrefetch:
+    case Opcode::kPrefetchu:
+    case Opcode::kApplyPriority:
+    case Opcode::kPmevent:
+    case Opcode::kBrkpt:
+    case Opcode::kSetmaxnreg: {
       Op op = start(i, Class::kOther);
       op.kind = OpKind::kNothing;
       emit(op);
       return {};
     }
-    case Opcode::kCreatePolicyFractional: case Opcode::kCreatePolicyRange: case Opcode::kCreatePolicyCvt: {
+    case Opcode::kCreatePolicyFractional:
+    case Opcode::kCreatePolicyRange:
+    case Opcode::kCreatePolicyCvt: {
       Op op = start(i, Class::kOther);
       op.run = find_lane_op("mov.b64");
       TAILOR_ASSIGN_OR_RETURN(op.d, destination(f_.operands_of(i)[0]));
@@ -360,7 +421,8 @@ Status FunctionDecoder::decode_instruction(const Instruction& i) {
       emit(op);
       return {};
     }
-    default: break;
+    default:
+      break;
   }
   const bool real = ptx::is_float(i.type());
   return real ? decode_float(i) : decode_integer(i);
@@ -383,10 +445,18 @@ Status FunctionDecoder::decode_control(const Instruction& i) {
       out_->branch_tables.push_back(std::move(targets));
       break;
     }
-    case Opcode::kRet: op.kind = OpKind::kReturn; break;
-    case Opcode::kExit: op.kind = OpKind::kExit; break;
-    case Opcode::kNanosleep: op.kind = OpKind::kYield; break;
-    default: op.kind = OpKind::kTrap; break;
+    case Opcode::kRet:
+      op.kind = OpKind::kReturn;
+      break;
+    case Opcode::kExit:
+      op.kind = OpKind::kExit;
+      break;
+    case Opcode::kNanosleep:
+      op.kind = OpKind::kYield;
+      break;
+    default:
+      op.kind = OpKind::kTrap;
+      break;
   }
   emit(op);
   return {};
@@ -414,7 +484,8 @@ Status FunctionDecoder::decode_call(const Instruction& i) {
   const ptx::CallOperands call = ptx::call_operands(f_, i);
   CallSite site;
   for (const Operand& o : f_.elements(call.results)) TAILOR_RETURN_IF_ERROR(planes_of(o, site.results.emplace_back()));
-  for (const Operand& o : f_.elements(call.arguments)) TAILOR_RETURN_IF_ERROR(planes_of(o, site.arguments.emplace_back()));
+  for (const Operand& o : f_.elements(call.arguments))
+    TAILOR_RETURN_IF_ERROR(planes_of(o, site.arguments.emplace_back()));
   Op op = start(i, Class::kBranch);
   op.kind = OpKind::kCall;
   if (call.callee.kind == Operand::Kind::kSymbol) {
@@ -440,8 +511,9 @@ Status FunctionDecoder::decode_call(const Instruction& i) {
       return {};
     }
     const auto agrees = [](const std::vector<ParameterPlanes>& have, const std::vector<ptx::Parameter>& want) {
-      return std::equal(have.begin(), have.end(), want.begin(), want.end(),
-                        [](const ParameterPlanes& h, const ptx::Parameter& w) { return h.planes == (w.bytes + 3) / 4; });
+      return std::equal(
+          have.begin(), have.end(), want.begin(), want.end(),
+          [](const ParameterPlanes& h, const ptx::Parameter& w) { return h.planes == (w.bytes + 3) / 4; });
     };
     if (callee.entry || !agrees(site.arguments, callee.parameters) || !agrees(site.results, callee.returns)) {
       return unsupported_instruction(i, fmt::format("the call does not match the declaration of {}", callee.name));
@@ -522,7 +594,10 @@ Status FunctionDecoder::decode_warp(const Instruction& i) {
     case Opcode::kShfl: {
       TAILOR_RETURN_IF_ERROR(write_to(o[0]));
       op.bytes = 4;
-      op.imm = i.operation == Modifier::kUp ? 0 : i.operation == Modifier::kDown ? 1 : i.operation == Modifier::kBfly ? 2 : 3;
+      op.imm = i.operation == Modifier::kUp     ? 0
+               : i.operation == Modifier::kDown ? 1
+               : i.operation == Modifier::kBfly ? 2
+                                                : 3;
       TAILOR_ASSIGN_OR_RETURN(op.a, source(o[1], Width::k32, Type::kF32));
       TAILOR_ASSIGN_OR_RETURN(op.b, source(o[2], Width::k32));
       TAILOR_ASSIGN_OR_RETURN(op.c, source(o[3], Width::k32));
@@ -530,7 +605,10 @@ Status FunctionDecoder::decode_warp(const Instruction& i) {
     }
     case Opcode::kVote: {
       TAILOR_RETURN_IF_ERROR(write_to(o[0]));
-      op.imm = i.operation == Modifier::kAll ? 0 : i.operation == Modifier::kAny ? 1 : i.operation == Modifier::kUni ? 2 : 3;
+      op.imm = i.operation == Modifier::kAll   ? 0
+               : i.operation == Modifier::kAny ? 1
+               : i.operation == Modifier::kUni ? 2
+                                               : 3;
       if (op.imm != 3) op.flags = kSat;  // the destination is a predicate (see Block::run_rendezvous)
       if (o[1].negated) op.imm |= 4;
       TAILOR_ASSIGN_OR_RETURN(op.a, source(o[1], Width::kPredicate));
@@ -548,12 +626,24 @@ Status FunctionDecoder::decode_warp(const Instruction& i) {
       TAILOR_RETURN_IF_ERROR(write_to(o[0]));
       op.bytes = 4;
       switch (i.operation) {
-        case Modifier::kAddOp: op.imm = 0; break;
-        case Modifier::kMinOp: op.imm = 1; break;
-        case Modifier::kMaxOp: op.imm = 2; break;
-        case Modifier::kAndOp: op.imm = 3; break;
-        case Modifier::kOrOp: op.imm = 4; break;
-        default: op.imm = 5; break;
+        case Modifier::kAddOp:
+          op.imm = 0;
+          break;
+        case Modifier::kMinOp:
+          op.imm = 1;
+          break;
+        case Modifier::kMaxOp:
+          op.imm = 2;
+          break;
+        case Modifier::kAndOp:
+          op.imm = 3;
+          break;
+        case Modifier::kOrOp:
+          op.imm = 4;
+          break;
+        default:
+          op.imm = 5;
+          break;
       }
       TAILOR_ASSIGN_OR_RETURN(op.a, source(o[1], Width::k32));
       return finish(ptx::is_signed(i.type()) ? "redux.s32" : "redux.u32", o[2]);

@@ -18,11 +18,16 @@ std::string element_key(Type type, bool load, Width registers) {
 
 Class class_of(AccessSpace space, bool load) {
   switch (space) {
-    case AccessSpace::kGlobal: return load ? Class::kGlobalLoad : Class::kGlobalStore;
-    case AccessSpace::kShared: return load ? Class::kSharedLoad : Class::kSharedStore;
-    case AccessSpace::kLocal: return load ? Class::kLocalLoad : Class::kLocalStore;
-    case AccessSpace::kGeneric: return Class::kCount;  // the handler knows
-    case AccessSpace::kParameter: return Class::kParam;
+    case AccessSpace::kGlobal:
+      return load ? Class::kGlobalLoad : Class::kGlobalStore;
+    case AccessSpace::kShared:
+      return load ? Class::kSharedLoad : Class::kSharedStore;
+    case AccessSpace::kLocal:
+      return load ? Class::kLocalLoad : Class::kLocalStore;
+    case AccessSpace::kGeneric:
+      return Class::kCount;  // the handler knows
+    case AccessSpace::kParameter:
+      return Class::kParam;
   }
   return Class::kOther;
 }
@@ -30,8 +35,8 @@ Class class_of(AccessSpace space, bool load) {
 }  // namespace
 
 // Slots of a register or vector, all of one class.
-Status FunctionDecoder::registers_of(const Operand& o, bool written, unsigned element_bits, std::vector<uint32_t>& slots,
-                                     Width& width) {
+Status FunctionDecoder::registers_of(const Operand& o, bool written, unsigned element_bits,
+                                     std::vector<uint32_t>& slots, Width& width) {
   std::vector<const Operand*> parts;
   if (o.kind == Operand::Kind::kVector) {
     for (const Operand& element : f_.elements(o)) parts.push_back(&element);
@@ -42,7 +47,8 @@ Status FunctionDecoder::registers_of(const Operand& o, bool written, unsigned el
   for (const Operand* part : parts) {
     if (part->kind != Operand::Kind::kRegister) continue;
     const Width own = register_width(part->index);
-    if (own == Width::kPredicate || own < width) return unsupported_instruction(*current_, "the register is too narrow");
+    if (own == Width::kPredicate || own < width)
+      return unsupported_instruction(*current_, "the register is too narrow");
     width = own;
   }
   for (const Operand* part : parts) {
@@ -67,15 +73,24 @@ Status FunctionDecoder::memory_address(const Instruction& i, const Operand& o, S
   switch (space) {
     case Space::kShared:
     case Space::kSharedCta:
-    case Space::kSharedCluster: op.space = AccessSpace::kShared; break;
-    case Space::kLocal: op.space = AccessSpace::kLocal; break;
-    case Space::kGeneric: op.space = AccessSpace::kGeneric; break;
-    default: op.space = AccessSpace::kGlobal; break;  // global, const, param through an address
+    case Space::kSharedCluster:
+      op.space = AccessSpace::kShared;
+      break;
+    case Space::kLocal:
+      op.space = AccessSpace::kLocal;
+      break;
+    case Space::kGeneric:
+      op.space = AccessSpace::kGeneric;
+      break;
+    default:
+      op.space = AccessSpace::kGlobal;
+      break;  // global, const, param through an address
   }
   uint32_t variable = 0;
   if (o.has_register_base()) {
     const Width width = register_width(o.index);
-    if (width != Width::k64 && width != Width::k32) return unsupported_instruction(i, "the address is no 32- or 64-bit register");
+    if (width != Width::k64 && width != Width::k32)
+      return unsupported_instruction(i, "the address is no 32- or 64-bit register");
     op.address = width == Width::k64 ? AddressKind::kRegister64 : AddressKind::kRegister32;
     op.a = register_slot_[o.index];
     variable = provenance_[o.index];
@@ -83,7 +98,8 @@ Status FunctionDecoder::memory_address(const Instruction& i, const Operand& o, S
     if (is_local_symbol(o)) {
       // Relative to the frame: the handler adds its base to an immediate local address.
       op.offset = static_cast<int64_t>(local_offset_[o.symbol.index]) + o.value;
-      if (op.space == AccessSpace::kGeneric) return unsupported_instruction(i, "a generic access to a local variable's name");
+      if (op.space == AccessSpace::kGeneric)
+        return unsupported_instruction(i, "a generic access to a local variable's name");
       return {};
     }
     Operand symbol = o;
@@ -218,7 +234,7 @@ Status FunctionDecoder::decode_atomic(const Instruction& i) {
     return {};
   }
   // AtomicCode of lanes_memory.cpp.
-  const Modifier codes[] = {Modifier::kAddOp, Modifier::kMinOp, Modifier::kMaxOp, Modifier::kAndOp, Modifier::kOrOp,
+  const Modifier codes[] = {Modifier::kAddOp, Modifier::kMinOp, Modifier::kMaxOp, Modifier::kAndOp,  Modifier::kOrOp,
                             Modifier::kXorOp, Modifier::kIncOp, Modifier::kDecOp, Modifier::kExchOp, Modifier::kCasOp};
   while (op.imm < 10 && codes[op.imm] != i.operation) ++op.imm;
   std::string key;

@@ -1,13 +1,13 @@
 // The decoder's own parts: what is common to a kernel's functions, and the decoding of one function.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "runtime/ptx/analysis.h"
 #include "runtime/ptx/module.h"
@@ -28,7 +28,7 @@ struct DecodeContext {
   const std::vector<uint64_t>& addresses;
   uint32_t kernel;
   Program program;
-  std::vector<uint64_t> shared_module;                                // address of each shared module variable; 0: unused
+  std::vector<uint64_t> shared_module;  // address of each shared module variable; 0: unused
   std::map<std::pair<uint32_t, uint32_t>, uint64_t> shared_function;  // (function, variable) → address
   std::map<std::pair<Width, uint64_t>, uint32_t> constants;           // → slot
 
@@ -75,7 +75,8 @@ class FunctionDecoder {
   Status decode_atomic(const Instruction& i);
   Status decode_copy_async(const Instruction& i);
   Status memory_address(const Instruction& i, const Operand& o, ptx::Space space, uint32_t bytes, Op& op);
-  Status registers_of(const Operand& o, bool written, unsigned element_bits, std::vector<uint32_t>& slots, Width& width);
+  Status registers_of(const Operand& o, bool written, unsigned element_bits, std::vector<uint32_t>& slots,
+                      Width& width);
 
   // Operands. `want` is the class of array that the handler reads.
   Expected<uint32_t> source(const Operand& o, Width want, ptx::Type type = ptx::Type::kNone);

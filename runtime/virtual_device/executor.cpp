@@ -1,12 +1,12 @@
 #include "runtime/virtual_device/executor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "runtime/virtual_device/block.h"
 #include "runtime/virtual_device/print.h"
@@ -173,7 +173,8 @@ class Launch {
       const int picked = warp.pick();
       if (picked < 0) {
         if (warp.live() == 0) return Turn::kFinished;
-        const bool spun = std::any_of(warp.splits().begin(), warp.splits().end(), [](const Split& s) { return s.yielded; });
+        const bool spun =
+            std::any_of(warp.splits().begin(), warp.splits().end(), [](const Split& s) { return s.yielded; });
         if (warp.release_waiting()) continue;
         return spun ? Turn::kQuantumSpent : Turn::kBlocked;
       }
@@ -202,16 +203,22 @@ class Launch {
     x.left = std::min(kQuantum, budget - x.issued);
     const uint32_t join = split.join && split.join->frame == &frame ? split.join->pc : kReturnPc;
     switch (run_(x, split.pc, join)) {
-      case Stop::kJoin: warp.arrive(s); return Turn::kBlocked;
+      case Stop::kJoin:
+        warp.arrive(s);
+        return Turn::kBlocked;
       case Stop::kDiverge: {
         const Op& op = frame.function->ops[split.pc];
         result_.counters.divergent_branches += 1;
         warp.diverge(s, x.taken, op.target, split.pc + 1, op.join);
         return Turn::kBlocked;
       }
-      case Stop::kQuantum: split.yielded = true; return Turn::kBlocked;
-      case Stop::kFault: return access_fault(block, w, split.pc);
-      case Stop::kSlow: return slow(block, w, s);
+      case Stop::kQuantum:
+        split.yielded = true;
+        return Turn::kBlocked;
+      case Stop::kFault:
+        return access_fault(block, w, split.pc);
+      case Stop::kSlow:
+        return slow(block, w, s);
     }
     return Turn::kBlocked;
   }
@@ -230,7 +237,9 @@ class Launch {
         if (taken != split.mask && split.frame->parent) result_.counters.divergent_branches += 1;
         warp.leave_function(s, taken);
         return after_exit(block, w);
-      case OpKind::kExit: warp.exit_lanes(s, taken); return after_exit(block, w);
+      case OpKind::kExit:
+        warp.exit_lanes(s, taken);
+        return after_exit(block, w);
       case OpKind::kBarrier:
         if (const char* rule = block.arrive_at_barrier(w, s, op, taken, x.bank[1])) return broken(rule);
         return Turn::kBlocked;
@@ -238,13 +247,16 @@ class Launch {
       case OpKind::kWarpSync:
         if (const char* rule = block.rendezvous(w, s, op, taken, x)) return broken(rule);
         return x.faulted ? access_fault(block, w, pc) : Turn::kBlocked;
-      case OpKind::kBranchTable: return branch_table(block, w, s, op, taken);
-      case OpKind::kCall: return call(block, w, s, op, taken);
+      case OpKind::kBranchTable:
+        return branch_table(block, w, s, op, taken);
+      case OpKind::kCall:
+        return call(block, w, s, op, taken);
       case OpKind::kYield:
         split.pc += 1;
         split.yielded = true;
         return Turn::kBlocked;
-      case OpKind::kTrap: return fault(block, w, pc, ReportKind::kTrap, taken, "the kernel executed trap");
+      case OpKind::kTrap:
+        return fault(block, w, pc, ReportKind::kTrap, taken, "the kernel executed trap");
       case OpKind::kPrint: {
         std::string text;
         if (const auto bad = print(x, *split.frame, op, taken, text)) {
@@ -256,7 +268,8 @@ class Launch {
       }
       case OpKind::kAssert:
         return fault(block, w, pc, ReportKind::kAssert, taken, assertion_text(x, *split.frame, op, taken));
-      default: return fault(block, w, pc, ReportKind::kTrap, taken, "an instruction of an unknown kind was reached");
+      default:
+        return fault(block, w, pc, ReportKind::kTrap, taken, "an instruction of an unknown kind was reached");
     }
   }
 
@@ -322,9 +335,11 @@ class Launch {
                            program_.function_of_module_index[index] != ptx::kNoIndex;
         const uint32_t target = known ? program_.function_of_module_index[index] : 0;
         if (!known || !agrees(program_.functions[target], site)) {
-          return fault(block, w, pc, ReportKind::kBadCall, 1u << l,
-                       known ? fmt::format("the indirect call of {} does not match its prototype", program_.functions[target].name)
-                             : fmt::format("the indirect call's target {:#x} is no function of this module", address[l]));
+          return fault(
+              block, w, pc, ReportKind::kBadCall, 1u << l,
+              known
+                  ? fmt::format("the indirect call of {} does not match its prototype", program_.functions[target].name)
+                  : fmt::format("the indirect call's target {:#x} is no function of this module", address[l]));
         }
         const auto at = std::find(targets.begin(), targets.end(), target);
         if (at == targets.end()) {
@@ -402,7 +417,8 @@ class Launch {
     r.address = f.address;
     r.bytes = f.bytes;
     r.message = f.text ? std::string(f.text) : access_message(f);
-    if (f.kind == ReportKind::kOutOfBounds && f.space == AccessSpace::kGlobal && request_.memory->was_freed(f.address)) {
+    if (f.kind == ReportKind::kOutOfBounds && f.space == AccessSpace::kGlobal &&
+        request_.memory->was_freed(f.address)) {
       r.kind = ReportKind::kUseAfterFree;
     }
     result_.report = std::move(r);
@@ -415,9 +431,12 @@ class Launch {
     switch (f.kind) {
       case ReportKind::kMisaligned:
         return fmt::format("{} is not aligned to {} bytes ({}); it {}", access, f.bytes, f.address % f.bytes, where);
-      case ReportKind::kUninitialized: return fmt::format("{} reads bytes that were never written; it {}", access, where);
-      case ReportKind::kReadOnly: return fmt::format("{} writes memory that kernels may only read; it {}", access, where);
-      default: return fmt::format("{} {}", access, where);
+      case ReportKind::kUninitialized:
+        return fmt::format("{} reads bytes that were never written; it {}", access, where);
+      case ReportKind::kReadOnly:
+        return fmt::format("{} writes memory that kernels may only read; it {}", access, where);
+      default:
+        return fmt::format("{} {}", access, where);
     }
   }
   std::string place(const Fault& f) const {
@@ -428,7 +447,8 @@ class Launch {
     if (f.space == AccessSpace::kGlobal) return request_.memory->describe(f.address, f.bytes);
     if (f.space == AccessSpace::kShared) {
       for (const SharedVariable& v : program_.shared_variables) {
-        if (f.address >= v.begin && f.address < v.end) return fmt::format("is in shared variable {} [{:#x}, {:#x})", v.name, v.begin, v.end);
+        if (f.address >= v.begin && f.address < v.end)
+          return fmt::format("is in shared variable {} [{:#x}, {:#x})", v.name, v.begin, v.end);
       }
       return fmt::format("{} the block's shared memory [{:#x}, {:#x}) of {} bytes",
                          f.address >= kSharedBase && f.address + f.bytes <= x_.shared_end ? "is in" : "lies outside",

@@ -1,6 +1,7 @@
 // Narrow floating-point formats by bits: f16, bf16, e4m3, e5m2, and correctly rounded encoding of any exact value.
 //
-// Internal linkage per compilation, as lanes.h. PTX ISA 5.2.3; NaN results are PTX's canonical ones (all ones but sign).
+// Internal linkage per compilation, as lanes.h. PTX ISA 5.2.3; NaN results are PTX's canonical ones (all ones but
+// sign).
 #pragma once
 
 #include <cmath>
@@ -13,7 +14,7 @@ namespace {
 enum class Rounding : uint8_t { kNearestEven, kZero, kDown, kUp, kNearestAway };
 
 struct Format {
-  int mantissa;   // stored bits
+  int mantissa;  // stored bits
   int bias;
   uint64_t max;   // code of the largest finite value
   uint64_t over;  // code of what lies beyond: infinity, or NaN where there is none
@@ -26,12 +27,13 @@ constexpr Format kFormatF64 = {52, 1023, 0x7FEFFFFFFFFFFFFF, 0x7FF0000000000000,
 constexpr Format kFormatE4M3 = {3, 7, 0x7E, 0x7F, 7};
 constexpr Format kFormatE5M2 = {2, 15, 0x7B, 0x7C, 7};
 
-// The code of ±magnitude · 2^exponent, rounded once. `odd`: the true value lies a little above `magnitude` (sticky bit).
+// The code of ±magnitude · 2^exponent, rounded once. `odd`: the true value lies a little above `magnitude` (sticky
+// bit).
 inline uint64_t encode(bool negative, uint64_t magnitude, int exponent, const Format& f, Rounding mode) {
   const uint64_t sign = negative ? uint64_t{1} << f.sign : 0;
   if (magnitude == 0) return sign;
   const int zeros = std::countl_zero(magnitude);
-  magnitude <<= zeros;  // value = magnitude · 2^(exponent - zeros), top bit set
+  magnitude <<= zeros;                    // value = magnitude · 2^(exponent - zeros), top bit set
   const int top = exponent - zeros + 63;  // exponent of the leading bit
   const int lowest = 1 - f.bias;
   int drop = 63 - f.mantissa + (top < lowest ? lowest - top : 0);
@@ -48,17 +50,27 @@ inline uint64_t encode(bool negative, uint64_t magnitude, int exponent, const Fo
   }
   bool up = false;
   switch (mode) {
-    case Rounding::kNearestEven: up = half && (below || (kept & 1)); break;
-    case Rounding::kNearestAway: up = half; break;
-    case Rounding::kZero: break;
-    case Rounding::kDown: up = negative && (half || below); break;
-    case Rounding::kUp: up = !negative && (half || below); break;
+    case Rounding::kNearestEven:
+      up = half && (below || (kept & 1));
+      break;
+    case Rounding::kNearestAway:
+      up = half;
+      break;
+    case Rounding::kZero:
+      break;
+    case Rounding::kDown:
+      up = negative && (half || below);
+      break;
+    case Rounding::kUp:
+      up = !negative && (half || below);
+      break;
   }
   kept += up;
   // A normal value's leading bit adds one to the exponent field, a carry one more.
   uint64_t code = top < lowest ? kept : (static_cast<uint64_t>(top + f.bias - 1) << f.mantissa) + kept;
   if (code > f.max) {
-    const bool to_max = mode == Rounding::kZero || (mode == Rounding::kDown && !negative) || (mode == Rounding::kUp && negative);
+    const bool to_max =
+        mode == Rounding::kZero || (mode == Rounding::kDown && !negative) || (mode == Rounding::kUp && negative);
     code = to_max ? f.max : f.over;
   }
   return sign | code;
@@ -89,7 +101,9 @@ inline float half_to_float(uint16_t h) {
   const uint32_t exponent = bits & 0x0F800000u;
   bits += uint32_t{112} << 23;
   const float subnormal = std::bit_cast<float>(bits + (1u << 23)) - std::bit_cast<float>(uint32_t{113} << 23);
-  bits = exponent == 0x0F800000u ? bits + (uint32_t{112} << 23) : exponent == 0 ? std::bit_cast<uint32_t>(subnormal) : bits;
+  bits = exponent == 0x0F800000u ? bits + (uint32_t{112} << 23)
+         : exponent == 0         ? std::bit_cast<uint32_t>(subnormal)
+                                 : bits;
   return std::bit_cast<float>(bits | sign);
 }
 inline uint16_t float_to_half(float v) {

@@ -33,12 +33,16 @@ void f32_to_int(ExecContext& x, const Op& op, uint32_t mask) {
     const float v = unpack<float>(a[l]);
     const bool inside = v > kLow && v < kHigh;
     const D middle = static_cast<D>(inside ? v : 0.0f);
-    return inside ? middle : v >= kHigh ? std::numeric_limits<D>::max() : v <= kLow ? std::numeric_limits<D>::min() : D{0};
+    return inside       ? middle
+           : v >= kHigh ? std::numeric_limits<D>::max()
+           : v <= kLow  ? std::numeric_limits<D>::min()
+                        : D{0};
   });
 }
 void f32_to_f64(ExecContext& x, const Op& op, uint32_t mask) {
   const uint32_t* a = slot<uint32_t>(x, op.a);
-  for_lanes<double>(slot<uint64_t>(x, op.d), mask, [=](uint32_t l) { return static_cast<double>(unpack<float>(a[l])); });
+  for_lanes<double>(slot<uint64_t>(x, op.d), mask,
+                    [=](uint32_t l) { return static_cast<double>(unpack<float>(a[l])); });
 }
 template <class H>
 void half_to_f32(ExecContext& x, const Op& op, uint32_t mask) {
@@ -48,7 +52,8 @@ void half_to_f32(ExecContext& x, const Op& op, uint32_t mask) {
 template <class H>
 void f32_to_half(ExecContext& x, const Op& op, uint32_t mask) {
   const uint32_t* a = slot<uint32_t>(x, op.a);
-  for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask, [=](uint32_t l) { return uint32_t{H::store(unpack<float>(a[l]))}; });
+  for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask,
+                      [=](uint32_t l) { return uint32_t{H::store(unpack<float>(a[l]))}; });
 }
 // d = {high: a, low: b}.
 template <class H>
@@ -72,11 +77,16 @@ struct Value {
 
 inline Rounding rounding_of(uint32_t code) {
   switch (code) {
-    case kRz: return Rounding::kZero;
-    case kRm: return Rounding::kDown;
-    case kRp: return Rounding::kUp;
-    case kRna: return Rounding::kNearestAway;
-    default: return Rounding::kNearestEven;
+    case kRz:
+      return Rounding::kZero;
+    case kRm:
+      return Rounding::kDown;
+    case kRp:
+      return Rounding::kUp;
+    case kRna:
+      return Rounding::kNearestAway;
+    default:
+      return Rounding::kNearestEven;
   }
 }
 inline Value load(ptx::Type type, uint64_t bits, bool ftz) {
@@ -84,17 +94,32 @@ inline Value load(ptx::Type type, uint64_t bits, bool ftz) {
   const auto whole = [](__int128 v) { return Value{false, v, 0}; };
   const auto real = [](double v) { return Value{true, 0, v}; };
   switch (type) {
-    case T::kU8: case T::kB8: return whole(static_cast<uint8_t>(bits));
-    case T::kS8: return whole(static_cast<int8_t>(bits));
-    case T::kU16: case T::kB16: return whole(static_cast<uint16_t>(bits));
-    case T::kS16: return whole(static_cast<int16_t>(bits));
-    case T::kU32: case T::kB32: return whole(static_cast<uint32_t>(bits));
-    case T::kS32: return whole(static_cast<int32_t>(bits));
-    case T::kU64: case T::kB64: return whole(bits);
-    case T::kS64: return whole(static_cast<int64_t>(bits));
-    case T::kF16: return real(half_to_float(static_cast<uint16_t>(bits)));
-    case T::kBF16: return real(bfloat_to_float(static_cast<uint16_t>(bits)));
-    case T::kF64: return real(std::bit_cast<double>(bits));
+    case T::kU8:
+    case T::kB8:
+      return whole(static_cast<uint8_t>(bits));
+    case T::kS8:
+      return whole(static_cast<int8_t>(bits));
+    case T::kU16:
+    case T::kB16:
+      return whole(static_cast<uint16_t>(bits));
+    case T::kS16:
+      return whole(static_cast<int16_t>(bits));
+    case T::kU32:
+    case T::kB32:
+      return whole(static_cast<uint32_t>(bits));
+    case T::kS32:
+      return whole(static_cast<int32_t>(bits));
+    case T::kU64:
+    case T::kB64:
+      return whole(bits);
+    case T::kS64:
+      return whole(static_cast<int64_t>(bits));
+    case T::kF16:
+      return real(half_to_float(static_cast<uint16_t>(bits)));
+    case T::kBF16:
+      return real(bfloat_to_float(static_cast<uint16_t>(bits)));
+    case T::kF64:
+      return real(std::bit_cast<double>(bits));
     default: {
       const uint32_t word = static_cast<uint32_t>(bits);
       return real(std::bit_cast<float>(ftz && (word & 0x7F800000u) == 0 ? word & 0x80000000u : word));
@@ -104,21 +129,34 @@ inline Value load(ptx::Type type, uint64_t bits, bool ftz) {
 inline const Format& format_of(ptx::Type type) {
   using T = ptx::Type;
   switch (type) {
-    case T::kF16: case T::kF16x2: return kFormatF16;
-    case T::kBF16: case T::kBF16x2: return kFormatBF16;
-    case T::kF64: return kFormatF64;
-    case T::kE4M3x2: return kFormatE4M3;
-    case T::kE5M2x2: return kFormatE5M2;
-    default: return kFormatF32;
+    case T::kF16:
+    case T::kF16x2:
+      return kFormatF16;
+    case T::kBF16:
+    case T::kBF16x2:
+      return kFormatBF16;
+    case T::kF64:
+      return kFormatF64;
+    case T::kE4M3x2:
+      return kFormatE4M3;
+    case T::kE5M2x2:
+      return kFormatE5M2;
+    default:
+      return kFormatF32;
   }
 }
 inline double round_to_integer(double v, uint32_t code) {
   switch (code) {
-    case kRzi: return std::trunc(v);
-    case kRmi: return std::floor(v);
-    case kRpi: return std::ceil(v);
-    case kRni: return std::nearbyint(v);
-    default: return v;
+    case kRzi:
+      return std::trunc(v);
+    case kRmi:
+      return std::floor(v);
+    case kRpi:
+      return std::ceil(v);
+    case kRni:
+      return std::nearbyint(v);
+    default:
+      return v;
   }
 }
 inline uint64_t to_float_code(Value v, ptx::Type type, uint32_t code, uint32_t switches, bool sat, bool ftz) {
@@ -155,7 +193,10 @@ inline uint64_t to_float_code(Value v, ptx::Type type, uint32_t code, uint32_t s
 inline uint64_t to_int_code(Value v, ptx::Type type, uint32_t code, bool sat, bool source_is_f64) {
   using T = ptx::Type;
   const bool is_signed = type == T::kS8 || type == T::kS16 || type == T::kS32 || type == T::kS64;
-  const int bits = type == T::kU8 || type == T::kS8 || type == T::kB8 ? 8 : type == T::kU16 || type == T::kS16 || type == T::kB16 ? 16 : type == T::kU64 || type == T::kS64 || type == T::kB64 ? 64 : 32;
+  const int bits = type == T::kU8 || type == T::kS8 || type == T::kB8      ? 8
+                   : type == T::kU16 || type == T::kS16 || type == T::kB16 ? 16
+                   : type == T::kU64 || type == T::kS64 || type == T::kB64 ? 64
+                                                                           : 32;
   const __int128 low = is_signed ? -(__int128{1} << (bits - 1)) : 0;
   const __int128 high = (__int128{1} << (is_signed ? bits - 1 : bits)) - 1;
   __int128 whole = v.whole;
@@ -257,11 +298,13 @@ void fp8_to_half2(ExecContext& x, const Op& op, uint32_t mask) {
   for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask, [&](uint32_t l) { return result[l]; });
 }
 
-#define FROM(to, D)                                                                                              \
-  {"cvt." to ".u8", int_to_int<D, uint8_t>}, {"cvt." to ".s8", int_to_int<D, int8_t>},                           \
-  {"cvt." to ".u16", int_to_int<D, uint16_t>}, {"cvt." to ".s16", int_to_int<D, int16_t>},                       \
-  {"cvt." to ".u32", int_to_int<D, uint32_t>}, {"cvt." to ".s32", int_to_int<D, int32_t>},                       \
-  {"cvt." to ".u64", int_to_int<D, uint64_t>}, {"cvt." to ".s64", int_to_int<D, int64_t>}
+#define FROM(to, D)                                                                            \
+  {"cvt." to ".u8", int_to_int<D, uint8_t>}, {"cvt." to ".s8", int_to_int<D, int8_t>},         \
+      {"cvt." to ".u16", int_to_int<D, uint16_t>}, {"cvt." to ".s16", int_to_int<D, int16_t>}, \
+      {"cvt." to ".u32", int_to_int<D, uint32_t>}, {"cvt." to ".s32", int_to_int<D, int32_t>}, \
+      {"cvt." to ".u64", int_to_int<D, uint64_t>}, {                                           \
+    "cvt." to ".s64", int_to_int<D, int64_t>                                                   \
+  }
 
 const LaneEntry kEntries[] = {
     FROM("u8", uint8_t),

@@ -69,9 +69,8 @@ void float_binary(ExecContext& x, const Op& op, uint32_t mask) {
     return for_lanes<T>(d, mask, [=](uint32_t l) { return canonical(F::f(unpack<T>(a[l]), unpack<T>(b[l]))); });
   }
   const Adjust adjust(op);
-  for_lanes<T>(d, mask, [=](uint32_t l) {
-    return adjust.out(F::f(adjust.in(unpack<T>(a[l])), adjust.in(unpack<T>(b[l]))));
-  });
+  for_lanes<T>(d, mask,
+               [=](uint32_t l) { return adjust.out(F::f(adjust.in(unpack<T>(a[l])), adjust.in(unpack<T>(b[l])))); });
 }
 template <class T>
 void float_fma(ExecContext& x, const Op& op, uint32_t mask) {
@@ -92,35 +91,47 @@ void float_fma(ExecContext& x, const Op& op, uint32_t mask) {
 
 struct Add {
   template <class T>
-  static T f(T a, T b) { return a + b; }
+  static T f(T a, T b) {
+    return a + b;
+  }
 };
 struct Sub {
   template <class T>
-  static T f(T a, T b) { return a - b; }
+  static T f(T a, T b) {
+    return a - b;
+  }
 };
 struct Mul {
   template <class T>
-  static T f(T a, T b) { return a * b; }
+  static T f(T a, T b) {
+    return a * b;
+  }
 };
 struct Div {
   template <class T>
-  static T f(T a, T b) { return a / b; }
+  static T f(T a, T b) {
+    return a / b;
+  }
 };
 struct Sqrt {
   template <class T>
-  static T f(T a) { return std::sqrt(a); }
+  static T f(T a) {
+    return std::sqrt(a);
+  }
 };
 struct Rcp {
   template <class T>
-  static T f(T a) { return T{1} / a; }
+  static T f(T a) {
+    return T{1} / a;
+  }
 };
-#define APPROX(Name, expression)                                                             \
-  struct Name {                                                                              \
-    template <class T>                                                                       \
-    static T f(T v) {                                                                        \
-      const double a = v;                                                                    \
-      return static_cast<T>(expression);                                                     \
-    }                                                                                        \
+#define APPROX(Name, expression)         \
+  struct Name {                          \
+    template <class T>                   \
+    static T f(T v) {                    \
+      const double a = v;                \
+      return static_cast<T>(expression); \
+    }                                    \
   };
 APPROX(Rsqrt, 1.0 / std::sqrt(a))
 APPROX(Sin, std::sin(a))
@@ -269,17 +280,20 @@ template <bool Clear, int Count>
 void half_sign(ExecContext& x, const Op& op, uint32_t mask) {
   const uint32_t* a = slot<uint32_t>(x, op.a);
   constexpr uint32_t kSigns = Count == 2 ? 0x80008000u : 0x8000u;
-  for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask, [=](uint32_t l) { return Clear ? a[l] & ~kSigns : a[l] ^ kSigns; });
+  for_lanes<uint32_t>(slot<uint32_t>(x, op.d), mask,
+                      [=](uint32_t l) { return Clear ? a[l] & ~kSigns : a[l] ^ kSigns; });
 }
 
 // Ordered comparisons are false, unordered ones (…u) true, when either is NaN.
-#define COMPARE(Name, expression)                  \
-  struct Name {                                    \
-    template <class T>                             \
-    static bool f(T a, T b) { return expression; } \
+#define COMPARE(Name, expression) \
+  struct Name {                   \
+    template <class T>            \
+    static bool f(T a, T b) {     \
+      return expression;          \
+    }                             \
   };
 COMPARE(Eq, a == b)
-COMPARE(Ne, a < b || a > b)
+COMPARE(Ne, a<b || a> b)
 COMPARE(Lt, a < b)
 COMPARE(Le, a <= b)
 COMPARE(Gt, a > b)
@@ -341,36 +355,52 @@ void testp(ExecContext& x, const Op& op, uint32_t mask) {
   const uint32_t r = lane_mask([&](uint32_t l) {
     const int kind = std::fpclassify(unpack<T>(a[l]));
     switch (op.imm) {
-      case 0: return kind != FP_INFINITE && kind != FP_NAN;
-      case 1: return kind == FP_INFINITE;
-      case 2: return kind != FP_NAN;
-      case 3: return kind == FP_NAN;
-      case 4: return kind == FP_NORMAL;
-      default: return kind == FP_SUBNORMAL;
+      case 0:
+        return kind != FP_INFINITE && kind != FP_NAN;
+      case 1:
+        return kind == FP_INFINITE;
+      case 2:
+        return kind != FP_NAN;
+      case 3:
+        return kind == FP_NAN;
+      case 4:
+        return kind == FP_NORMAL;
+      default:
+        return kind == FP_SUBNORMAL;
     }
   });
   set_predicate(x, op.d, mask, r);
 }
 
-#define REAL1(name, F) {name ".f32", float_unary<F, float>}, {name ".f64", float_unary<F, double>}
-#define REAL2(name, F) {name ".f32", float_binary<F, float>}, {name ".f64", float_binary<F, double>}
-#define HALF1(name, F)                                                               \
-  {name ".f16", half_unary<F, F16, 1>}, {name ".f16x2", half_unary<F, F16, 2>},      \
-  {name ".bf16", half_unary<F, BF16, 1>}, {name ".bf16x2", half_unary<F, BF16, 2>}
-#define HALF2(name, F)                                                               \
-  {name ".f16", half_binary<F, F16, 1>}, {name ".f16x2", half_binary<F, F16, 2>},    \
-  {name ".bf16", half_binary<F, BF16, 1>}, {name ".bf16x2", half_binary<F, BF16, 2>}
-#define HALF_EXTREME(name, Max)                                                            \
-  {name ".f16", half_min_max<Max, F16, 1>}, {name ".f16x2", half_min_max<Max, F16, 2>},    \
-  {name ".bf16", half_min_max<Max, BF16, 1>}, {name ".bf16x2", half_min_max<Max, BF16, 2>}
-#define HALF_SIGN(name, Clear)                                                   \
-  {name ".f16", half_sign<Clear, 1>}, {name ".f16x2", half_sign<Clear, 2>},      \
-  {name ".bf16", half_sign<Clear, 1>}, {name ".bf16x2", half_sign<Clear, 2>}
-#define COMPARE_ROWS(text, F)                                                              \
-  {"setp." text ".f32", setp_f32<F>}, {"set." text ".f32", set_f32<F>},                    \
-  {"setp." text ".f64", setp<F, double>}, {"set." text ".f64", set<F, double>},            \
-  {"setp." text ".f16", setp_half<F, F16>}, {"setp." text ".bf16", setp_half<F, BF16>},    \
-  {"setp." text ".f16x2", setp_half2<F, F16>}, {"setp." text ".bf16x2", setp_half2<F, BF16>}
+#define REAL1(name, F) \
+  {name ".f32", float_unary<F, float>}, { name ".f64", float_unary<F, double> }
+#define REAL2(name, F) \
+  {name ".f32", float_binary<F, float>}, { name ".f64", float_binary<F, double> }
+#define HALF1(name, F)                                                          \
+  {name ".f16", half_unary<F, F16, 1>}, {name ".f16x2", half_unary<F, F16, 2>}, \
+      {name ".bf16", half_unary<F, BF16, 1>}, {                                 \
+    name ".bf16x2", half_unary<F, BF16, 2>                                      \
+  }
+#define HALF2(name, F)                                                            \
+  {name ".f16", half_binary<F, F16, 1>}, {name ".f16x2", half_binary<F, F16, 2>}, \
+      {name ".bf16", half_binary<F, BF16, 1>}, {                                  \
+    name ".bf16x2", half_binary<F, BF16, 2>                                       \
+  }
+#define HALF_EXTREME(name, Max)                                                         \
+  {name ".f16", half_min_max<Max, F16, 1>}, {name ".f16x2", half_min_max<Max, F16, 2>}, \
+      {name ".bf16", half_min_max<Max, BF16, 1>}, {                                     \
+    name ".bf16x2", half_min_max<Max, BF16, 2>                                          \
+  }
+#define HALF_SIGN(name, Clear)                                                                                     \
+  {name ".f16", half_sign<Clear, 1>}, {name ".f16x2", half_sign<Clear, 2>}, {name ".bf16", half_sign<Clear, 1>}, { \
+    name ".bf16x2", half_sign<Clear, 2>                                                                            \
+  }
+#define COMPARE_ROWS(text, F)                                                                                   \
+  {"setp." text ".f32", setp_f32<F>}, {"set." text ".f32", set_f32<F>}, {"setp." text ".f64", setp<F, double>}, \
+      {"set." text ".f64", set<F, double>}, {"setp." text ".f16", setp_half<F, F16>},                           \
+      {"setp." text ".bf16", setp_half<F, BF16>}, {"setp." text ".f16x2", setp_half2<F, F16>}, {                \
+    "setp." text ".bf16x2", setp_half2<F, BF16>                                                                 \
+  }
 
 const LaneEntry kEntries[] = {
     REAL2("add", Add),

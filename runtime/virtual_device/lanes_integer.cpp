@@ -7,10 +7,10 @@ namespace {
 template <class T>
 using Unsigned = std::make_unsigned_t<T>;
 template <class T>
-using Wide = std::conditional_t<
-    sizeof(T) == 2, std::conditional_t<std::is_signed_v<T>, int32_t, uint32_t>,
-    std::conditional_t<sizeof(T) == 4, std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>,
-                       std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>>>;
+using Wide =
+    std::conditional_t<sizeof(T) == 2, std::conditional_t<std::is_signed_v<T>, int32_t, uint32_t>,
+                       std::conditional_t<sizeof(T) == 4, std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>,
+                                          std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>>>;
 
 // Two-operand functions. Wrapping arithmetic is done unsigned; 16-bit values are widened first, since C++ would promote
 // them to int.
@@ -28,9 +28,9 @@ inline T wrap_mul(T a, T b) {
   return static_cast<T>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
 }
 
-#define BINARY(Name, expression)           \
-  template <class T>                       \
-  struct Name {                            \
+#define BINARY(Name, expression)                                \
+  template <class T>                                            \
+  struct Name {                                                 \
     static T f(T a, T b) { return static_cast<T>(expression); } \
   };
 BINARY(Add, wrap_add(a, b))
@@ -45,7 +45,9 @@ BINARY(Max, a > b ? a : b)
 
 template <class T>
 struct MulHi {
-  static T f(T a, T b) { return static_cast<T>((static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b)) >> (8 * sizeof(T))); }
+  static T f(T a, T b) {
+    return static_cast<T>((static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b)) >> (8 * sizeof(T)));
+  }
 };
 template <class T>
 struct MulWide {
@@ -114,9 +116,9 @@ struct Mul24Hi {
 };
 
 // One operand.
-#define UNARY(Name, expression)       \
-  template <class T>                  \
-  struct Name {                       \
+#define UNARY(Name, expression)                            \
+  template <class T>                                       \
+  struct Name {                                            \
     static T f(T a) { return static_cast<T>(expression); } \
   };
 UNARY(Neg, wrap_sub(T{0}, a))
@@ -387,10 +389,12 @@ void mad_carry(ExecContext& x, const Op& op, uint32_t mask) {
   set_predicate(x, out_slot, mask, out);
 }
 
-#define COMPARE(Name, expression)                            \
-  struct Name {                                              \
-    template <class T>                                       \
-    static bool f(T a, T b) { return expression; }           \
+#define COMPARE(Name, expression) \
+  struct Name {                   \
+    template <class T>            \
+    static bool f(T a, T b) {     \
+      return expression;          \
+    }                             \
   };
 COMPARE(Eq, a == b)
 COMPARE(Ne, a != b)
@@ -416,7 +420,8 @@ void pack_parts(ExecContext& x, const Op& op, uint32_t mask) {
   T result[kLanes] = {};
   for (uint32_t i = 0; i < op.imm; ++i) {
     const auto* part = slot<Stored<P>>(x, x.function->aux[op.aux + i]);
-    for (uint32_t l = 0; l < kLanes; ++l) result[l] |= static_cast<T>(static_cast<T>(static_cast<P>(part[l])) << (8 * sizeof(P) * i));
+    for (uint32_t l = 0; l < kLanes; ++l)
+      result[l] |= static_cast<T>(static_cast<T>(static_cast<P>(part[l])) << (8 * sizeof(P) * i));
   }
   for_lanes<T>(slot<T>(x, op.d), mask, [&](uint32_t l) { return result[l]; });
 }
@@ -427,7 +432,8 @@ void unpack_parts(ExecContext& x, const Op& op, uint32_t mask) {
   for (uint32_t i = 0; i < op.imm; ++i) {
     const uint32_t to = x.function->aux[op.aux + i];
     if (to == kNoSlot) continue;
-    for_lanes<P>(slot<Stored<P>>(x, to), mask, [&](uint32_t l) { return static_cast<P>(value[l] >> (8 * sizeof(P) * i)); });
+    for_lanes<P>(slot<Stored<P>>(x, to), mask,
+                 [&](uint32_t l) { return static_cast<P>(value[l] >> (8 * sizeof(P) * i)); });
   }
 }
 void pack128(ExecContext& x, const Op& op, uint32_t mask) {
@@ -499,52 +505,82 @@ void special32(ExecContext& x, const Op& op, uint32_t mask) {
   const auto all = [&](uint32_t value) { for_lanes<uint32_t>(d, mask, [=](uint32_t) { return value; }); };
   const auto by_lane = [&](auto f) { for_lanes<uint32_t>(d, mask, f); };
   switch (static_cast<S>(op.imm)) {
-    case S::kTidX: return by_lane([t = x.thread_id[0]](uint32_t l) { return t[l]; });
-    case S::kTidY: return by_lane([t = x.thread_id[1]](uint32_t l) { return t[l]; });
-    case S::kTidZ: return by_lane([t = x.thread_id[2]](uint32_t l) { return t[l]; });
-    case S::kNtidX: return all(x.block_size[0]);
-    case S::kNtidY: return all(x.block_size[1]);
-    case S::kNtidZ: return all(x.block_size[2]);
+    case S::kTidX:
+      return by_lane([t = x.thread_id[0]](uint32_t l) { return t[l]; });
+    case S::kTidY:
+      return by_lane([t = x.thread_id[1]](uint32_t l) { return t[l]; });
+    case S::kTidZ:
+      return by_lane([t = x.thread_id[2]](uint32_t l) { return t[l]; });
+    case S::kNtidX:
+      return all(x.block_size[0]);
+    case S::kNtidY:
+      return all(x.block_size[1]);
+    case S::kNtidZ:
+      return all(x.block_size[2]);
     case S::kCtaidX:
-    case S::kClusteridX: return all(x.block_id[0]);
+    case S::kClusteridX:
+      return all(x.block_id[0]);
     case S::kCtaidY:
-    case S::kClusteridY: return all(x.block_id[1]);
+    case S::kClusteridY:
+      return all(x.block_id[1]);
     case S::kCtaidZ:
-    case S::kClusteridZ: return all(x.block_id[2]);
+    case S::kClusteridZ:
+      return all(x.block_id[2]);
     case S::kNctaidX:
-    case S::kNclusteridX: return all(x.grid_size[0]);
+    case S::kNclusteridX:
+      return all(x.grid_size[0]);
     case S::kNctaidY:
-    case S::kNclusteridY: return all(x.grid_size[1]);
+    case S::kNclusteridY:
+      return all(x.grid_size[1]);
     case S::kNctaidZ:
-    case S::kNclusteridZ: return all(x.grid_size[2]);
+    case S::kNclusteridZ:
+      return all(x.grid_size[2]);
     case S::kClusterNctaidX:
     case S::kClusterNctaidY:
     case S::kClusterNctaidZ:
-    case S::kClusterNctarank: return all(1);
-    case S::kLaneid: return by_lane([](uint32_t l) { return l; });
-    case S::kWarpid: return all(x.warp_id);
-    case S::kNwarpid: return all((x.block_size[0] * x.block_size[1] * x.block_size[2] + 31) / 32);
-    case S::kSmid: return all(x.multiprocessor);
-    case S::kNsmid: return all(x.multiprocessors);
-    case S::kLanemaskEq: return by_lane([](uint32_t l) { return 1u << l; });
-    case S::kLanemaskLe: return by_lane([](uint32_t l) { return (2u << l) - 1; });
-    case S::kLanemaskLt: return by_lane([](uint32_t l) { return (1u << l) - 1; });
-    case S::kLanemaskGe: return by_lane([](uint32_t l) { return ~((1u << l) - 1); });
-    case S::kLanemaskGt: return by_lane([](uint32_t l) { return ~((2u << l) - 1); });
+    case S::kClusterNctarank:
+      return all(1);
+    case S::kLaneid:
+      return by_lane([](uint32_t l) { return l; });
+    case S::kWarpid:
+      return all(x.warp_id);
+    case S::kNwarpid:
+      return all((x.block_size[0] * x.block_size[1] * x.block_size[2] + 31) / 32);
+    case S::kSmid:
+      return all(x.multiprocessor);
+    case S::kNsmid:
+      return all(x.multiprocessors);
+    case S::kLanemaskEq:
+      return by_lane([](uint32_t l) { return 1u << l; });
+    case S::kLanemaskLe:
+      return by_lane([](uint32_t l) { return (2u << l) - 1; });
+    case S::kLanemaskLt:
+      return by_lane([](uint32_t l) { return (1u << l) - 1; });
+    case S::kLanemaskGe:
+      return by_lane([](uint32_t l) { return ~((1u << l) - 1); });
+    case S::kLanemaskGt:
+      return by_lane([](uint32_t l) { return ~((2u << l) - 1); });
     case S::kClock:
-    case S::kGlobaltimerLo: return all(static_cast<uint32_t>(x.issued));
+    case S::kGlobaltimerLo:
+      return all(static_cast<uint32_t>(x.issued));
     case S::kClockHi:
-    case S::kGlobaltimerHi: return all(static_cast<uint32_t>(x.issued >> 32));
-    case S::kDynamicSmemSize: return all(x.dynamic_shared);
+    case S::kGlobaltimerHi:
+      return all(static_cast<uint32_t>(x.issued >> 32));
+    case S::kDynamicSmemSize:
+      return all(x.dynamic_shared);
     case S::kTotalSmemSize:
-    case S::kAggrSmemSize: return all(x.total_shared);
-    default: return all(0);
+    case S::kAggrSmemSize:
+      return all(x.total_shared);
+    default:
+      return all(0);
   }
 }
 void special64(ExecContext& x, const Op& op, uint32_t mask) {
   const bool clock = op.imm == static_cast<uint32_t>(ptx::SpecialRegister::kClock64) ||
                      op.imm == static_cast<uint32_t>(ptx::SpecialRegister::kGlobaltimer);
-  const uint64_t value = clock ? x.issued : op.imm == static_cast<uint32_t>(ptx::SpecialRegister::kGridid) ? x.grid_id : 0;
+  const uint64_t value = clock                                                            ? x.issued
+                         : op.imm == static_cast<uint32_t>(ptx::SpecialRegister::kGridid) ? x.grid_id
+                                                                                          : 0;
   for_lanes<uint64_t>(slot<uint64_t>(x, op.d), mask, [=](uint32_t) { return value; });
 }
 void special_false(ExecContext& x, const Op& op, uint32_t mask) { set_predicate(x, op.d, mask, 0); }
@@ -557,18 +593,35 @@ using s32 = int32_t;
 using s64 = int64_t;
 
 // Signless operations at three widths; signed and unsigned ones at six.
-#define BITS(name, F) {name ".b16", binary<F<u16>, u16, u16>}, {name ".b32", binary<F<u32>, u32, u32>}, {name ".b64", binary<F<u64>, u64, u64>}
-#define BITS1(name, F) {name ".b16", unary<F<u16>, u16, u16>}, {name ".b32", unary<F<u32>, u32, u32>}, {name ".b64", unary<F<u64>, u64, u64>}
-#define INTS(name, F)                                                                                   \
-  {name ".u16", binary<F<u16>, u16, u16>}, {name ".u32", binary<F<u32>, u32, u32>}, {name ".u64", binary<F<u64>, u64, u64>}, \
-  {name ".s16", binary<F<s16>, s16, s16>}, {name ".s32", binary<F<s32>, s32, s32>}, {name ".s64", binary<F<s64>, s64, s64>}
-#define SIGNED1(name, F) {name ".s16", unary<F<s16>, s16, s16>}, {name ".s32", unary<F<s32>, s32, s32>}, {name ".s64", unary<F<s64>, s64, s64>}
-#define SHIFTS(name, suffix, F, A, B, C) {name "." suffix "16", binary<F<A>, A, A, u32>}, {name "." suffix "32", binary<F<B>, B, B, u32>}, {name "." suffix "64", binary<F<C>, C, C, u32>}
-#define COMPARES(kind, T)                                                                                  \
-  {"setp.eq." kind, setp<Eq, T>}, {"setp.ne." kind, setp<Ne, T>}, {"setp.lt." kind, setp<Lt, T>},          \
-  {"setp.le." kind, setp<Le, T>}, {"setp.gt." kind, setp<Gt, T>}, {"setp.ge." kind, setp<Ge, T>},          \
-  {"set.eq." kind, set<Eq, T>}, {"set.ne." kind, set<Ne, T>}, {"set.lt." kind, set<Lt, T>},                \
-  {"set.le." kind, set<Le, T>}, {"set.gt." kind, set<Gt, T>}, {"set.ge." kind, set<Ge, T>}
+#define BITS(name, F)                                                                 \
+  {name ".b16", binary<F<u16>, u16, u16>}, {name ".b32", binary<F<u32>, u32, u32>}, { \
+    name ".b64", binary<F<u64>, u64, u64>                                             \
+  }
+#define BITS1(name, F)                                                              \
+  {name ".b16", unary<F<u16>, u16, u16>}, {name ".b32", unary<F<u32>, u32, u32>}, { \
+    name ".b64", unary<F<u64>, u64, u64>                                            \
+  }
+#define INTS(name, F)                                                                   \
+  {name ".u16", binary<F<u16>, u16, u16>}, {name ".u32", binary<F<u32>, u32, u32>},     \
+      {name ".u64", binary<F<u64>, u64, u64>}, {name ".s16", binary<F<s16>, s16, s16>}, \
+      {name ".s32", binary<F<s32>, s32, s32>}, {                                        \
+    name ".s64", binary<F<s64>, s64, s64>                                               \
+  }
+#define SIGNED1(name, F)                                                            \
+  {name ".s16", unary<F<s16>, s16, s16>}, {name ".s32", unary<F<s32>, s32, s32>}, { \
+    name ".s64", unary<F<s64>, s64, s64>                                            \
+  }
+#define SHIFTS(name, suffix, F, A, B, C)                                                              \
+  {name "." suffix "16", binary<F<A>, A, A, u32>}, {name "." suffix "32", binary<F<B>, B, B, u32>}, { \
+    name "." suffix "64", binary<F<C>, C, C, u32>                                                     \
+  }
+#define COMPARES(kind, T)                                                                             \
+  {"setp.eq." kind, setp<Eq, T>}, {"setp.ne." kind, setp<Ne, T>}, {"setp.lt." kind, setp<Lt, T>},     \
+      {"setp.le." kind, setp<Le, T>}, {"setp.gt." kind, setp<Gt, T>}, {"setp.ge." kind, setp<Ge, T>}, \
+      {"set.eq." kind, set<Eq, T>}, {"set.ne." kind, set<Ne, T>}, {"set.lt." kind, set<Lt, T>},       \
+      {"set.le." kind, set<Le, T>}, {"set.gt." kind, set<Gt, T>}, {                                   \
+    "set.ge." kind, set<Ge, T>                                                                        \
+  }
 
 const LaneEntry kEntries[] = {
     BITS("add", Add),

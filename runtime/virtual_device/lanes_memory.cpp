@@ -1,7 +1,7 @@
 // ld, st, atom, red, cp.async and accesses to parameter space (PTX ISA 9.7.9, 9.7.13.5).
 //
-// Every access goes address → resolve() → copy. resolve() makes all checks for all lanes before the first byte moves, so
-// that a failing instruction changes nothing; it also counts traffic.
+// Every access goes address → resolve() → copy. resolve() makes all checks for all lanes before the first byte moves,
+// so that a failing instruction changes nothing; it also counts traffic.
 #include <limits>
 
 #include "runtime/virtual_device/formats.h"
@@ -59,7 +59,9 @@ inline uint32_t distinct_blocks(const uint64_t* address, uint32_t mask, uint32_t
 
 inline void count_global(ExecContext& x, const uint64_t* address, uint32_t mask, uint32_t bytes, Access access) {
   Counters& c = *x.counters;
-  GlobalTraffic& t = access == Access::kLoad ? c.global_load : access == Access::kStore ? c.global_store : c.global_atomic;
+  GlobalTraffic& t = access == Access::kLoad    ? c.global_load
+                     : access == Access::kStore ? c.global_store
+                                                : c.global_atomic;
   t.requests += 1;
   t.sectors += distinct_blocks<5>(address, mask, bytes);
   t.lines += distinct_blocks<7>(address, mask, bytes);
@@ -69,16 +71,18 @@ inline void count_global(ExecContext& x, const uint64_t* address, uint32_t mask,
 // The rule is at SharedTraffic. Words of one bank that differ cost a wavefront each.
 inline void count_shared(ExecContext& x, const uint64_t* address, uint32_t mask, uint32_t bytes, Access access) {
   Counters& c = *x.counters;
-  SharedTraffic& t = access == Access::kLoad ? c.shared_load : access == Access::kStore ? c.shared_store : c.shared_atomic;
+  SharedTraffic& t = access == Access::kLoad    ? c.shared_load
+                     : access == Access::kStore ? c.shared_store
+                                                : c.shared_atomic;
   t.requests += 1;
   t.bytes += static_cast<uint64_t>(std::popcount(mask)) * bytes;
   const uint32_t group = bytes <= 4 ? 32 : bytes <= 8 ? 16 : 8;
   for (uint32_t base = 0; base < kLanes; base += group) {
     uint32_t members = group == 32 ? mask : (mask >> base) & ((1u << group) - 1);
     if (members == 0) continue;
-    uint32_t words[32];       // of each bank: the first word seen
-    uint32_t used = 0;        // banks seen
-    uint32_t extra[32 * 4];   // further words, in order
+    uint32_t words[32];      // of each bank: the first word seen
+    uint32_t used = 0;       // banks seen
+    uint32_t extra[32 * 4];  // further words, in order
     uint8_t per_bank[32];
     uint32_t extras = 0, most = 1;
     for (; members != 0; members &= members - 1) {
@@ -126,8 +130,8 @@ inline bool check_limit(ExecContext& x, const Op& op, const Request& r, uint32_t
   if (!(op.flags & kHasLimit) || !x.check_limits) return true;
   const Limit& limit = x.function->limits[op.limit];
   const uint64_t end = limit.dynamic ? x.shared_end : limit.end;
-  const uint32_t l = first_lane(
-      mask, [&](uint32_t i) { return r.address[i] < limit.begin || r.address[i] + op.bytes > end; });
+  const uint32_t l =
+      first_lane(mask, [&](uint32_t i) { return r.address[i] < limit.begin || r.address[i] + op.bytes > end; });
   if (l == kLanes) return true;
   fault(x, op, ReportKind::kOutOfBounds, r.space, l, r.address[l], write, &limit);
   return false;
@@ -314,14 +318,17 @@ bool resolve(ExecContext& x, const Op& op, uint32_t mask, Access access, Request
   addresses(x, op.address, op.a, op.offset, r.address);
   r.space = op.space;
   switch (op.space) {
-    case AccessSpace::kShared: return resolve_shared(x, op, mask, access, r);
+    case AccessSpace::kShared:
+      return resolve_shared(x, op, mask, access, r);
     case AccessSpace::kLocal:
       if (op.address == AddressKind::kImmediate) {
         for (uint64_t& a : r.address) a += x.local_begin;  // [variable + n]: relative to the frame
       }
       return resolve_local(x, op, mask, access, r);
-    case AccessSpace::kGeneric: return resolve_generic(x, op, mask, access, r);
-    default: return resolve_global(x, op, mask, access, r);
+    case AccessSpace::kGeneric:
+      return resolve_generic(x, op, mask, access, r);
+    default:
+      return resolve_global(x, op, mask, access, r);
   }
 }
 
@@ -373,13 +380,15 @@ void load128(ExecContext& x, const Op& op, uint32_t mask) {
   const uint32_t to = x.function->aux[op.aux];
   if (to == kNoSlot) return;
   uint8_t* d = slot<uint8_t>(x, to);
-  for (uint32_t m = mask; m != 0; m &= m - 1) std::memcpy(d + 16 * std::countr_zero(m), r.pointer[std::countr_zero(m)], 16);
+  for (uint32_t m = mask; m != 0; m &= m - 1)
+    std::memcpy(d + 16 * std::countr_zero(m), r.pointer[std::countr_zero(m)], 16);
 }
 void store128(ExecContext& x, const Op& op, uint32_t mask) {
   Request r;
   if (!resolve(x, op, mask, Access::kStore, r)) return;
   const uint8_t* s = slot<uint8_t>(x, x.function->aux[op.aux]);
-  for (uint32_t m = mask; m != 0; m &= m - 1) std::memcpy(r.pointer[std::countr_zero(m)], s + 16 * std::countr_zero(m), 16);
+  for (uint32_t m = mask; m != 0; m &= m - 1)
+    std::memcpy(r.pointer[std::countr_zero(m)], s + 16 * std::countr_zero(m), 16);
 }
 
 // Kernel parameters at a constant offset: one value for all lanes. Bounds were checked when decoding.
@@ -421,7 +430,8 @@ void load_plane(ExecContext& x, const Op& op, uint32_t mask) {
     for (uint32_t m = mask; m != 0; m &= m - 1) {
       const uint32_t l = static_cast<uint32_t>(std::countr_zero(m));
       E e;
-      copy_planes(planes, static_cast<uint64_t>(op.offset) + v * sizeof(E), l, reinterpret_cast<uint8_t*>(&e), sizeof(E), false);
+      copy_planes(planes, static_cast<uint64_t>(op.offset) + v * sizeof(E), l, reinterpret_cast<uint8_t*>(&e),
+                  sizeof(E), false);
       d[l] = std::is_signed_v<E> ? static_cast<D>(static_cast<int64_t>(e)) : static_cast<D>(e);
     }
   }
@@ -434,7 +444,8 @@ void store_plane(ExecContext& x, const Op& op, uint32_t mask) {
     for (uint32_t m = mask; m != 0; m &= m - 1) {
       const uint32_t l = static_cast<uint32_t>(std::countr_zero(m));
       E e = static_cast<E>(s[l]);
-      copy_planes(planes, static_cast<uint64_t>(op.offset) + v * sizeof(E), l, reinterpret_cast<uint8_t*>(&e), sizeof(E), true);
+      copy_planes(planes, static_cast<uint64_t>(op.offset) + v * sizeof(E), l, reinterpret_cast<uint8_t*>(&e),
+                  sizeof(E), true);
     }
   }
 }
@@ -446,16 +457,26 @@ template <class T>
 inline T atomic_result(uint32_t code, T old, T b, T c) {
   using U = std::make_unsigned_t<T>;
   switch (code) {
-    case kAdd: return static_cast<T>(static_cast<U>(old) + static_cast<U>(b));
-    case kMin: return old < b ? old : b;
-    case kMax: return old > b ? old : b;
-    case kAnd: return old & b;
-    case kOr: return old | b;
-    case kXor: return old ^ b;
-    case kInc: return static_cast<U>(old) >= static_cast<U>(b) ? T{0} : static_cast<T>(old + 1);
-    case kDec: return old == 0 || static_cast<U>(old) > static_cast<U>(b) ? b : static_cast<T>(old - 1);
-    case kCas: return old == b ? c : old;
-    default: return b;
+    case kAdd:
+      return static_cast<T>(static_cast<U>(old) + static_cast<U>(b));
+    case kMin:
+      return old < b ? old : b;
+    case kMax:
+      return old > b ? old : b;
+    case kAnd:
+      return old & b;
+    case kOr:
+      return old | b;
+    case kXor:
+      return old ^ b;
+    case kInc:
+      return static_cast<U>(old) >= static_cast<U>(b) ? T{0} : static_cast<T>(old + 1);
+    case kDec:
+      return old == 0 || static_cast<U>(old) > static_cast<U>(b) ? b : static_cast<T>(old - 1);
+    case kCas:
+      return old == b ? c : old;
+    default:
+      return b;
   }
 }
 template <class T, class F>
@@ -486,7 +507,9 @@ void atomic_add_real(ExecContext& x, const Op& op, uint32_t mask) {
   atomic_lanes<T>(x, op, mask, [&](T old, T b, T) {
     T r = old + b;
     if constexpr (sizeof(T) == 4) {
-      const auto flush = [](float v) { return std::fabs(v) < std::numeric_limits<float>::min() ? std::copysign(0.0f, v) : v; };
+      const auto flush = [](float v) {
+        return std::fabs(v) < std::numeric_limits<float>::min() ? std::copysign(0.0f, v) : v;
+      };
       if (op.space != AccessSpace::kShared) r = flush(flush(old) + flush(b));
       if (r != r) r = std::bit_cast<float>(0x7FFFFFFFu);
     }
@@ -501,7 +524,8 @@ void atomic_half(ExecContext& x, const Op& op, uint32_t mask) {
   atomic_lanes<T>(x, op, mask, [=](T old, T b, T) {
     uint32_t result = 0;
     for (int i = 0; i < Count; ++i) {
-      const float p = H::load(static_cast<uint16_t>(old >> (16 * i))), q = H::load(static_cast<uint16_t>(b >> (16 * i)));
+      const float p = H::load(static_cast<uint16_t>(old >> (16 * i))),
+                  q = H::load(static_cast<uint16_t>(b >> (16 * i)));
       const float r = code == kAdd ? p + q : p != p ? q : q != q ? p : (code == kMin) == (p < q) ? p : q;
       result |= static_cast<uint32_t>(H::store(r)) << (16 * i);
     }
@@ -584,11 +608,13 @@ using u8 = uint8_t;
 using u16 = uint16_t;
 using u32 = uint32_t;
 using u64 = uint64_t;
-#define ELEMENTS(name, F)                                                                                       \
-  {name ".u8.32", F<u8, u32>}, {name ".s8.32", F<int8_t, u32>}, {name ".u16.32", F<u16, u32>},                  \
-  {name ".s16.32", F<int16_t, u32>}, {name ".u32.32", F<u32, u32>}, {name ".u8.64", F<u8, u64>},                \
-  {name ".s8.64", F<int8_t, u64>}, {name ".u16.64", F<u16, u64>}, {name ".s16.64", F<int16_t, u64>},            \
-  {name ".u32.64", F<u32, u64>}, {name ".s32.64", F<int32_t, u64>}, {name ".u64.64", F<u64, u64>}
+#define ELEMENTS(name, F)                                                                                \
+  {name ".u8.32", F<u8, u32>}, {name ".s8.32", F<int8_t, u32>}, {name ".u16.32", F<u16, u32>},           \
+      {name ".s16.32", F<int16_t, u32>}, {name ".u32.32", F<u32, u32>}, {name ".u8.64", F<u8, u64>},     \
+      {name ".s8.64", F<int8_t, u64>}, {name ".u16.64", F<u16, u64>}, {name ".s16.64", F<int16_t, u64>}, \
+      {name ".u32.64", F<u32, u64>}, {name ".s32.64", F<int32_t, u64>}, {                                \
+    name ".u64.64", F<u64, u64>                                                                          \
+  }
 
 const LaneEntry kEntries[] = {
     ELEMENTS("ld", load),

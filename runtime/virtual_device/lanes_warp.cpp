@@ -25,10 +25,22 @@ void shuffle(ExecContext& x, const Op& op, uint32_t mask) {
     uint32_t from = 0;
     bool ok = false;
     switch (op.imm) {
-      case 0: from = l - by; ok = static_cast<int32_t>(from) >= static_cast<int32_t>(last); break;
-      case 1: from = l + by; ok = from <= last; break;
-      case 2: from = l ^ by; ok = from <= last; break;
-      default: from = first | (by & ~segment); ok = from <= last; break;
+      case 0:
+        from = l - by;
+        ok = static_cast<int32_t>(from) >= static_cast<int32_t>(last);
+        break;
+      case 1:
+        from = l + by;
+        ok = from <= last;
+        break;
+      case 2:
+        from = l ^ by;
+        ok = from <= last;
+        break;
+      default:
+        from = first | (by & ~segment);
+        ok = from <= last;
+        break;
     }
     if (!ok) from = l;
     in_range |= static_cast<uint32_t>(ok) << l;
@@ -79,12 +91,24 @@ void reduce(ExecContext& x, const Op& op, uint32_t mask) {
   for (uint32_t m = mask & (mask - 1); m != 0; m &= m - 1) {
     const T v = static_cast<T>(a[std::countr_zero(m)]);
     switch (op.imm) {
-      case 0: r = static_cast<T>(static_cast<uint32_t>(r) + static_cast<uint32_t>(v)); break;
-      case 1: r = v < r ? v : r; break;
-      case 2: r = v > r ? v : r; break;
-      case 3: r &= v; break;
-      case 4: r |= v; break;
-      default: r ^= v; break;
+      case 0:
+        r = static_cast<T>(static_cast<uint32_t>(r) + static_cast<uint32_t>(v));
+        break;
+      case 1:
+        r = v < r ? v : r;
+        break;
+      case 2:
+        r = v > r ? v : r;
+        break;
+      case 3:
+        r &= v;
+        break;
+      case 4:
+        r |= v;
+        break;
+      default:
+        r ^= v;
+        break;
     }
   }
   const uint32_t value = static_cast<uint32_t>(r);
@@ -167,7 +191,9 @@ Stop run_ops(ExecContext& x, uint32_t& pc_, uint32_t join) {
           if (x.faulted) return leave(Stop::kFault);
         } else if (op.cls == Class::kCount) {
           // No lane to ask: the class of a fully predicated-off generic access is that of global memory.
-          counters.warp_instructions[static_cast<size_t>(op.flags & kIsStore ? Class::kGlobalStore : Class::kGlobalLoad)] += 1;
+          counters
+              .warp_instructions[static_cast<size_t>(op.flags & kIsStore ? Class::kGlobalStore : Class::kGlobalLoad)] +=
+              1;
         }
         ++pc;
         break;
@@ -236,7 +262,11 @@ LaneSet make_lane_set();
 LaneSet make_lane_set() {
   return {TAILOR_LANES_NAME,
           run_ops,
-          {integer_entries, float_entries, convert_entries, memory_entries, {kEntries, sizeof(kEntries) / sizeof(kEntries[0])}}};
+          {integer_entries,
+           float_entries,
+           convert_entries,
+           memory_entries,
+           {kEntries, sizeof(kEntries) / sizeof(kEntries[0])}}};
 }
 
 }  // namespace tailor::virtual_device::TAILOR_LANES

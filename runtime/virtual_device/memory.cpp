@@ -1,11 +1,11 @@
 #include "runtime/virtual_device/memory.h"
 
-#include <fmt/format.h>
-#include <sys/mman.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
 
 namespace tailor::virtual_device {
 namespace {
@@ -117,7 +117,8 @@ std::string DeviceMemory::describe(uint64_t address, uint64_t bytes) const {
     if (over != 0) return fmt::format("passes the end of {} by {} bytes", range(*holder), over);
     return fmt::format("is in {}", range(*holder));
   }
-  if (was_freed(address)) return fmt::format("is in {}, which was freed", range(std::prev(freed_.upper_bound(address))->second));
+  if (was_freed(address))
+    return fmt::format("is in {}, which was freed", range(std::prev(freed_.upper_bound(address))->second));
   const auto after = live_.upper_bound(address);
   const Allocation* below = after == live_.begin() ? nullptr : &std::prev(after)->second;
   const Allocation* above = after == live_.end() ? nullptr : &after->second;

@@ -31,8 +31,8 @@ class DeviceMemory {
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
 
-  // A zeroed allocation of `bytes` > 0, 512-byte aligned, at least 512 bytes away from every other; nullptr when the host
-  // has no address space left. An empty name gives "allocation <n>".
+  // A zeroed allocation of `bytes` > 0, 512-byte aligned, at least 512 bytes away from every other; nullptr when the
+  // host has no address space left. An empty name gives "allocation <n>".
   const Allocation* allocate(uint64_t bytes, std::string name, bool track_valid);
   void mark_module_variable(uint64_t begin, bool read_only);
   // Makes host memory addressable at its own address (pinned memory, unified addressing).

@@ -1,10 +1,10 @@
 #include "runtime/virtual_device/print.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 #include <cstdio>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "runtime/virtual_device/memory.h"
 
@@ -112,8 +112,12 @@ bool format_lane(const std::string& format, ArgumentReader& arguments, std::stri
         text += wide ? convert(spec, "ll", letter, static_cast<unsigned long long>(arguments.next<uint64_t>()))
                      : convert(spec, "", letter, arguments.next<uint32_t>());
         break;
-      case 'c': text += convert(spec, "", letter, arguments.next<int32_t>()); break;
-      case 'p': text += fmt::format("{:#x}", arguments.next<uint64_t>()); break;
+      case 'c':
+        text += convert(spec, "", letter, arguments.next<int32_t>());
+        break;
+      case 'p':
+        text += fmt::format("{:#x}", arguments.next<uint64_t>());
+        break;
       case 'f':
       case 'F':
       case 'e':
@@ -121,14 +125,18 @@ bool format_lane(const std::string& format, ArgumentReader& arguments, std::stri
       case 'g':
       case 'G':
       case 'a':
-      case 'A': text += convert(spec, "", letter, arguments.next<double>()); break;
+      case 'A':
+        text += convert(spec, "", letter, arguments.next<double>());
+        break;
       case 's': {
         std::string value;
         if (!read_string(arguments.x, arguments.lane, arguments.next<uint64_t>(), value)) return false;
         text += convert(spec, "", 's', value.c_str());
         break;
       }
-      default: text += format.substr(i, k - i + 1); break;
+      default:
+        text += format.substr(i, k - i + 1);
+        break;
     }
     if (!arguments.ok) return false;
     i = k;

@@ -1,9 +1,9 @@
 // The decoded form of a kernel: what the interpreter runs. Made by decode.h, immutable afterwards.
 //
-// An operand is a *slot*: the byte offset of a 32-lane array in one of two banks, the frame's registers or the program's
-// constants (kConstantBank set), so that no handler asks what kind of operand it has. Arrays are 32 × 4 bytes for values
-// up to 32 bits (the bits above a 16-bit value are unspecified), 32 × 8 for 64 bits, 32 × 16 for 128; a predicate is one
-// 32-bit lane mask.
+// An operand is a *slot*: the byte offset of a 32-lane array in one of two banks, the frame's registers or the
+// program's constants (kConstantBank set), so that no handler asks what kind of operand it has. Arrays are 32 × 4 bytes
+// for values up to 32 bits (the bits above a 16-bit value are unspecified), 32 × 8 for 64 bits, 32 × 16 for 128; a
+// predicate is one 32-bit lane mask.
 #pragma once
 
 #include <array>
@@ -38,12 +38,12 @@ inline constexpr uint32_t kLanes = 32;
 
 // How the interpreter treats an op.
 enum class OpKind : uint8_t {
-  kLane,     // run()
-  kHidden,   // run(), not counted: part of the instruction that follows
-  kMemory,   // run(), then look for a fault
-  kBranch,   // to `target`
-  kWarp,     // run() once all lanes of the member mask (slot `mask`) have arrived
-  kWarpSync, // as kWarp without run()
+  kLane,      // run()
+  kHidden,    // run(), not counted: part of the instruction that follows
+  kMemory,    // run(), then look for a fault
+  kBranch,    // to `target`
+  kWarp,      // run() once all lanes of the member mask (slot `mask`) have arrived
+  kWarpSync,  // as kWarp without run()
   kBranchTable,
   kCall,
   kReturn,

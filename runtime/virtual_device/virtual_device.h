@@ -1,15 +1,15 @@
 // The virtual device: a CUDA driver table whose kernels are executed from their PTX, checked and counted on the host.
 //
 // It is an oracle and a counter, not a fast device. Accepted images: PTX text (a cubin or fatbin is
-// CUDA_ERROR_NO_BINARY_FOR_GPU). An instruction that it does not execute is refused at cuLibraryLoadData, never skipped.
-// Everything is deterministic: launches run to completion on the calling thread, in one fixed order of warps.
-// Memory: device addresses lie outside the host's address range; each allocation is an object of its own with red zones,
-// backed lazily, so that a large one costs what is touched. Addresses are not reused, so a use after free is seen.
-// Ownership: the device lives until the process ends; all results below are copies.
-// Threads: every function may be called from any thread; one mutex covers the device, launches included.
-// Errors: a failed check stops the launch before the access is made; cuLaunchKernelEx returns the driver's own code
-// (CUDA_ERROR_ILLEGAL_ADDRESS, CUDA_ERROR_MISALIGNED_ADDRESS, …) and a Report says what happened. Unlike on a GPU, the
-// context stays usable afterwards.
+// CUDA_ERROR_NO_BINARY_FOR_GPU). An instruction that it does not execute is refused at cuLibraryLoadData, never
+// skipped. Everything is deterministic: launches run to completion on the calling thread, in one fixed order of warps.
+// Memory: device addresses lie outside the host's address range; each allocation is an object of its own with red
+// zones, backed lazily, so that a large one costs what is touched. Addresses are not reused, so a use after free is
+// seen. Ownership: the device lives until the process ends; all results below are copies. Threads: every function may
+// be called from any thread; one mutex covers the device, launches included. Errors: a failed check stops the launch
+// before the access is made; cuLaunchKernelEx returns the driver's own code (CUDA_ERROR_ILLEGAL_ADDRESS,
+// CUDA_ERROR_MISALIGNED_ADDRESS, …) and a Report says what happened. Unlike on a GPU, the context stays usable
+// afterwards.
 #pragma once
 
 #include <array>
@@ -53,23 +53,23 @@ struct Options {
 
 // Instruction classes: X(enumerator, name, what belongs to it). Generic accesses are counted under the space that their
 // first active lane resolved to. Register-like .param accesses of calls are kParam.
-#define TAILOR_VIRTUAL_CLASSES(X)                                                   \
-  X(kInteger, "integer", "integer arithmetic, logic and shifts")                    \
-  X(kFloat, "float", "floating-point arithmetic")                                   \
-  X(kConvert, "convert", "cvt, cvta")                                               \
-  X(kMove, "move", "mov, selp, slct, prmt and packing")                             \
-  X(kPredicate, "predicate", "setp, set, testp, isspacep and logic on predicates")  \
-  X(kBranch, "branch", "bra, brx, call, ret, exit")                                 \
-  X(kGlobalLoad, "global_load", "ld from global or constant memory, cp.async")      \
-  X(kGlobalStore, "global_store", "st to global memory")                            \
-  X(kSharedLoad, "shared_load", "ld from shared memory")                            \
-  X(kSharedStore, "shared_store", "st to shared memory")                            \
-  X(kLocalLoad, "local_load", "ld from local memory")                               \
-  X(kLocalStore, "local_store", "st to local memory")                               \
-  X(kParam, "param", "ld and st in parameter space")                                \
-  X(kAtomic, "atomic", "atom and red")                                              \
-  X(kBarrier, "barrier", "bar, barrier, membar, fence, cp.async groups")            \
-  X(kWarp, "warp", "shfl, vote, match, redux, elect, activemask, bar.warp.sync")    \
+#define TAILOR_VIRTUAL_CLASSES(X)                                                  \
+  X(kInteger, "integer", "integer arithmetic, logic and shifts")                   \
+  X(kFloat, "float", "floating-point arithmetic")                                  \
+  X(kConvert, "convert", "cvt, cvta")                                              \
+  X(kMove, "move", "mov, selp, slct, prmt and packing")                            \
+  X(kPredicate, "predicate", "setp, set, testp, isspacep and logic on predicates") \
+  X(kBranch, "branch", "bra, brx, call, ret, exit")                                \
+  X(kGlobalLoad, "global_load", "ld from global or constant memory, cp.async")     \
+  X(kGlobalStore, "global_store", "st to global memory")                           \
+  X(kSharedLoad, "shared_load", "ld from shared memory")                           \
+  X(kSharedStore, "shared_store", "st to shared memory")                           \
+  X(kLocalLoad, "local_load", "ld from local memory")                              \
+  X(kLocalStore, "local_store", "st to local memory")                              \
+  X(kParam, "param", "ld and st in parameter space")                               \
+  X(kAtomic, "atomic", "atom and red")                                             \
+  X(kBarrier, "barrier", "bar, barrier, membar, fence, cp.async groups")           \
+  X(kWarp, "warp", "shfl, vote, match, redux, elect, activemask, bar.warp.sync")   \
   X(kOther, "other", "nanosleep, prefetch, trap, printf and what has no effect here")
 
 enum class Class : uint8_t {
@@ -90,9 +90,9 @@ struct GlobalTraffic {
   bool operator==(const GlobalTraffic&) const = default;
 };
 
-// One kind of shared access. Wavefronts of a request: 32 banks of 4 bytes; the 32 lanes are served in groups of 32 (up to
-// 4 bytes per lane), 16 (8 bytes) or 8 (16 bytes); a group takes as many wavefronts as the bank with most distinct 4-byte
-// words in it (the same word for several lanes is one), a group without lanes takes none.
+// One kind of shared access. Wavefronts of a request: 32 banks of 4 bytes; the 32 lanes are served in groups of 32 (up
+// to 4 bytes per lane), 16 (8 bytes) or 8 (16 bytes); a group takes as many wavefronts as the bank with most distinct
+// 4-byte words in it (the same word for several lanes is one), a group without lanes takes none.
 struct SharedTraffic {
   uint64_t requests = 0;
   uint64_t wavefronts = 0;
@@ -128,24 +128,24 @@ TAILOR_VIRTUAL_API Counters& operator+=(Counters& into, const Counters& more);
 TAILOR_VIRTUAL_API std::string to_string(const Counters& counters);
 
 // Kinds of report: X(enumerator, name, driver result of the launch or call that it stops).
-#define TAILOR_VIRTUAL_REPORTS(X)                                                \
-  X(kOutOfBounds, "out_of_bounds", CUDA_ERROR_ILLEGAL_ADDRESS)                   \
-  X(kUseAfterFree, "use_after_free", CUDA_ERROR_ILLEGAL_ADDRESS)                 \
-  X(kReadOnly, "read_only", CUDA_ERROR_ILLEGAL_ADDRESS)                          \
-  X(kMisaligned, "misaligned", CUDA_ERROR_MISALIGNED_ADDRESS)                    \
-  X(kUninitialized, "uninitialized", CUDA_ERROR_ILLEGAL_ADDRESS)                 \
-  X(kAddressSpace, "address_space", CUDA_ERROR_INVALID_ADDRESS_SPACE)            \
-  X(kStackOverflow, "stack_overflow", CUDA_ERROR_HARDWARE_STACK_ERROR)           \
-  X(kBadCall, "bad_call", CUDA_ERROR_INVALID_PC)                                 \
-  X(kSynchronization, "synchronization", CUDA_ERROR_ILLEGAL_INSTRUCTION)         \
-  X(kDeadlock, "deadlock", CUDA_ERROR_LAUNCH_TIMEOUT)                            \
-  X(kRunaway, "runaway", CUDA_ERROR_LAUNCH_TIMEOUT)                              \
-  X(kTrap, "trap", CUDA_ERROR_LAUNCH_FAILED)                                     \
-  X(kAssert, "assert", CUDA_ERROR_ASSERT)                                        \
-  X(kInvalidPtx, "invalid_ptx", CUDA_ERROR_INVALID_PTX)                          \
-  X(kUnsupportedPtx, "unsupported_ptx", CUDA_ERROR_INVALID_PTX)                  \
-  X(kWrongTarget, "wrong_target", CUDA_ERROR_NO_BINARY_FOR_GPU)                  \
-  X(kInvalidLaunch, "invalid_launch", CUDA_ERROR_INVALID_VALUE)                  \
+#define TAILOR_VIRTUAL_REPORTS(X)                                        \
+  X(kOutOfBounds, "out_of_bounds", CUDA_ERROR_ILLEGAL_ADDRESS)           \
+  X(kUseAfterFree, "use_after_free", CUDA_ERROR_ILLEGAL_ADDRESS)         \
+  X(kReadOnly, "read_only", CUDA_ERROR_ILLEGAL_ADDRESS)                  \
+  X(kMisaligned, "misaligned", CUDA_ERROR_MISALIGNED_ADDRESS)            \
+  X(kUninitialized, "uninitialized", CUDA_ERROR_ILLEGAL_ADDRESS)         \
+  X(kAddressSpace, "address_space", CUDA_ERROR_INVALID_ADDRESS_SPACE)    \
+  X(kStackOverflow, "stack_overflow", CUDA_ERROR_HARDWARE_STACK_ERROR)   \
+  X(kBadCall, "bad_call", CUDA_ERROR_INVALID_PC)                         \
+  X(kSynchronization, "synchronization", CUDA_ERROR_ILLEGAL_INSTRUCTION) \
+  X(kDeadlock, "deadlock", CUDA_ERROR_LAUNCH_TIMEOUT)                    \
+  X(kRunaway, "runaway", CUDA_ERROR_LAUNCH_TIMEOUT)                      \
+  X(kTrap, "trap", CUDA_ERROR_LAUNCH_FAILED)                             \
+  X(kAssert, "assert", CUDA_ERROR_ASSERT)                                \
+  X(kInvalidPtx, "invalid_ptx", CUDA_ERROR_INVALID_PTX)                  \
+  X(kUnsupportedPtx, "unsupported_ptx", CUDA_ERROR_INVALID_PTX)          \
+  X(kWrongTarget, "wrong_target", CUDA_ERROR_NO_BINARY_FOR_GPU)          \
+  X(kInvalidLaunch, "invalid_launch", CUDA_ERROR_INVALID_VALUE)          \
   X(kHostAccess, "host_access", CUDA_ERROR_INVALID_VALUE)
 
 enum class ReportKind : uint8_t {
@@ -165,7 +165,7 @@ struct Report {
   uint32_t location_line = 0;
   uint64_t address = 0;  // in the space that the message names
   uint32_t bytes = 0;    // per lane; 0 when no access is concerned
-  std::string message;   // the thing, its value and the rule, e.g. "4-byte global load at 0x… is 4 bytes past the end …"
+  std::string message;  // the thing, its value and the rule, e.g. "4-byte global load at 0x… is 4 bytes past the end …"
 };
 // "out_of_bounds: kernel k, block (0,0,0), thread (5,0,0), PTX line 12, loc 1:7: …"
 TAILOR_VIRTUAL_API std::string to_string(const Report& report);

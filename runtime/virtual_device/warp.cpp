@@ -202,8 +202,8 @@ void Warp::return_to_caller(Split split) {
   Frame* frame = split.frame;
   Frame* caller = frame->parent;
   for (size_t i = 0; i < frame->site->results.size(); ++i) {
-    copy_planes(caller->registers() + frame->site->results[i].slot, frame->registers() + frame->function->returns[i].slot,
-                frame->site->results[i].planes, split.mask);
+    copy_planes(caller->registers() + frame->site->results[i].slot,
+                frame->registers() + frame->function->returns[i].slot, frame->site->results[i].planes, split.mask);
   }
   split.frame = caller;
   split.pc = frame->return_pc;

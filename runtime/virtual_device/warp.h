@@ -1,10 +1,10 @@
 // The state of one warp as *splits*: sets of lanes that run together.
 //
-// A divergent branch makes two splits and a Join at the branch's immediate post-dominator. A split that reaches its join
-// waits there until all lanes the join expects have come; they then go on as one. When nothing else in the warp can run
-// (or a split has used up its quantum, e.g. spinning on a lock that a waiting lane holds), the lanes that wait at a join
-// go on alone: independent thread scheduling, so that lanes of a warp may wait for each other. Among runnable splits the
-// deepest frame and lowest pc runs first. Each call makes a Frame for the lanes that make it.
+// A divergent branch makes two splits and a Join at the branch's immediate post-dominator. A split that reaches its
+// join waits there until all lanes the join expects have come; they then go on as one. When nothing else in the warp
+// can run (or a split has used up its quantum, e.g. spinning on a lock that a waiting lane holds), the lanes that wait
+// at a join go on alone: independent thread scheduling, so that lanes of a warp may wait for each other. Among runnable
+// splits the deepest frame and lowest pc runs first. Each call makes a Frame for the lanes that make it.
 #pragma once
 
 #include <cstdint>
@@ -44,10 +44,10 @@ struct Split {
   uint32_t pc = 0;
   uint32_t mask = 0;
   State state = State::kReady;
-  bool yielded = false;     // has had its quantum in this turn
-  uint32_t barrier = 0;     // kBarrier: which
-  uint32_t members = 0;     // kRendezvous: the member mask
-  uint32_t taking_part = 0; // kBarrier, kRendezvous: lanes whose guard held
+  bool yielded = false;      // has had its quantum in this turn
+  uint32_t barrier = 0;      // kBarrier: which
+  uint32_t members = 0;      // kRendezvous: the member mask
+  uint32_t taking_part = 0;  // kBarrier, kRendezvous: lanes whose guard held
 };
 
 class Warp {

@@ -264,22 +264,21 @@ Expectation expect_gather(const Workload& workload) {
   const int size = element_bytes(packed.view.dtype);
   std::vector<uint8_t>& out = expectation.bytes["packed"] = packed.bytes;
 
-  bool ordered = cu.integer(0) == 0;
+  bool ordered = true;
   for (int64_t s = 0; s < batch; ++s) {
     const int64_t begin = cu.integer(s), end = cu.integer(s + 1);
     if (begin < 0 || end < begin || end > rows) {
       expectation.faults.push_back({DeviceFault::kCuSeqlensRange, s});
       ordered = false;
+    } else if (end - begin != lens.integer(s)) {
+      expectation.faults.push_back({DeviceFault::kSeqLenMismatch, s});
     }
   }
   expectation.fault_is_exact = ordered;
   for (int64_t s = 0; s < batch; ++s) {
     for (int64_t row = std::max<int64_t>(cu.integer(s), 0); row < std::min(cu.integer(s + 1), rows); ++row) {
       const int64_t t = row - cu.integer(s), column = t / pool.page_size();
-      if (t >= lens.integer(s)) {
-        expectation.faults.push_back({DeviceFault::kSeqLenMismatch, s});
-        continue;
-      }
+      if (t >= lens.integer(s)) continue;
       if (column >= max_pages) {
         expectation.faults.push_back({DeviceFault::kBlockTableColumn, row});
         continue;

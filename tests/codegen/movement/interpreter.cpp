@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -64,9 +65,35 @@ void Interpreter::set(ValueId v, uint64_t bits) {
   values_[v] = {width >= 64 ? bits : bits & ((uint64_t{1} << width) - 1), 0};
 }
 
+void Region::read(uint64_t offset, void* to, uint64_t count) const {
+  if (!sparse_size) {
+    std::memcpy(to, bytes.data() + offset, count);
+    return;
+  }
+  for (uint64_t k = 0; k < count; ++k) {
+    const auto found = sparse.find(offset + k);
+    static_cast<uint8_t*>(to)[k] = found == sparse.end() ? 0 : found->second;
+  }
+}
+
+void Region::write(uint64_t offset, const void* from, uint64_t count) {
+  if (!sparse_size) {
+    std::memcpy(bytes.data() + offset, from, count);
+    return;
+  }
+  for (uint64_t k = 0; k < count; ++k) sparse[offset + k] = static_cast<const uint8_t*>(from)[k];
+}
+
 bool Interpreter::launch(uint32_t grid, const std::vector<int64_t>& parameters) {
+  std::vector<uint32_t> blocks(grid);
+  std::iota(blocks.begin(), blocks.end(), 0u);
+  return launch(grid, parameters, blocks);
+}
+
+bool Interpreter::launch(uint32_t grid, const std::vector<int64_t>& parameters, const std::vector<uint32_t>& blocks) {
   grid_ = grid;
-  for (block_ = 0; block_ < grid; ++block_) {
+  for (uint32_t block : blocks) {
+    block_ = block;
     for (thread_ = 0; thread_ < program_.block_threads; ++thread_) {
       values_.assign(program_.values.size(), {});
       budget_ = 4'000'000;
@@ -234,10 +261,10 @@ bool Interpreter::access(const Instruction& i) {
   if (found == memory_.end()) return fail(fmt::format("access to the unknown operand {}", claim.operand));
   Region& region = found->second;
   const uint64_t address = word(i.operands[0]);
-  if (address < region.address || address - region.address > region.bytes.size() ||
-      region.bytes.size() - (address - region.address) < bytes) {
+  const uint64_t offset = address - region.address;
+  if (address < region.address || offset > region.size() || region.size() - offset < bytes) {
     return fail(fmt::format("{} of {} bytes at {} + {} ({}), which has {} bytes", to_string(i.op), bytes, claim.operand,
-                            static_cast<int64_t>(address - region.address), claim.what, region.bytes.size()));
+                            static_cast<int64_t>(offset), claim.what, region.size()));
   }
   if (address % i.align != 0) {
     return fail(fmt::format("{} at {:#x} ({} {}) is not aligned to {}", to_string(i.op), address, claim.operand,
@@ -245,21 +272,20 @@ bool Interpreter::access(const Instruction& i) {
   }
   if (!load && !region.writable) return fail(fmt::format("write to {}", claim.operand));
   if (load && i.read_only && region.writable) return fail(fmt::format("read-only load of {}", claim.operand));
-  uint8_t* at = region.bytes.data() + (address - region.address);
   if (load) {
     ++counts.loads;
     values_[i.results[0]] = {};
-    std::memcpy(values_[i.results[0]].data(), at, bytes);
+    region.read(offset, values_[i.results[0]].data(), bytes);
   } else if (i.op == Op::kStore) {
     ++counts.stores;
     ++counts.store_widths[static_cast<int>(bytes)];
-    std::memcpy(at, values_[i.operands[1]].data(), bytes);
+    region.write(offset, values_[i.operands[1]].data(), bytes);
   } else {
     ++counts.atomics;
     uint64_t old = 0;
-    std::memcpy(&old, at, 8);
+    region.read(offset, &old, 8);
     const uint64_t now = std::max(old, word(i.operands[1]));
-    std::memcpy(at, &now, 8);
+    region.write(offset, &now, 8);
   }
   return true;
 }

@@ -16,6 +16,12 @@ struct Region {
   uint64_t address = 0;
   std::vector<uint8_t> bytes;
   bool writable = false;
+  uint64_t sparse_size = 0;              // when not 0: so many bytes, 0 but for those in `sparse`; `bytes` is empty
+  std::map<uint64_t, uint8_t> sparse{};  // by offset
+
+  uint64_t size() const { return sparse_size ? sparse_size : bytes.size(); }
+  void read(uint64_t offset, void* to, uint64_t count) const;
+  void write(uint64_t offset, const void* from, uint64_t count);
 };
 using Memory = std::map<std::string, Region>;  // by operand
 
@@ -32,6 +38,8 @@ class Interpreter {
 
   // Parameter values in order. False with `error` set at the first access that breaks a rule, or a runaway loop.
   bool launch(uint32_t grid, const std::vector<int64_t>& parameters);
+  // Some of its blocks only.
+  bool launch(uint32_t grid, const std::vector<int64_t>& parameters, const std::vector<uint32_t>& blocks);
 
   std::string error;
   RunCounts counts;

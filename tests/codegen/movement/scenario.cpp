@@ -96,7 +96,7 @@ class Maker {
     next_ += uint64_t{1} << 40;
     const uint64_t address = next_ + static_cast<uint64_t>(align);
     scenario_.symbols[symbol] = static_cast<int64_t>(address);
-    scenario_.memory[std::string(symbols_of(key_.op())[symbol].name)] = {address, std::move(bytes), writable};
+    scenario_.memory[std::string(symbols_of(key_.op())[symbol].name)] = {address, std::move(bytes), writable, 0, {}};
   }
   void place_ints(uint16_t symbol, const std::vector<int32_t>& values) {
     std::vector<uint8_t> bytes(values.size() * 4);

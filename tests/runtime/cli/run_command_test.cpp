@@ -210,6 +210,15 @@ TEST(RunCommandEdges, HelpGoesToStdoutAndListsEveryVerb) {
   EXPECT_EQ(run_tailor({"run", "serve", "--help"}).exit_code, 0);
 }
 
+TEST(RunCommandEdges, AMisspeltVariableIsWarnedOf) {
+  CommandLine line;
+  line.arguments = {"version"};
+  line.set = {{"TAILOR_CACHEDIR", "/x"}};
+  EXPECT_THAT(run_tailor(line).err, HasSubstr("TAILOR_CACHEDIR"));
+  line.set.clear();
+  EXPECT_THAT(run_tailor(line).err, testing::Not(HasSubstr("TAILOR_CACHEDIR")));
+}
+
 TEST(RunCommandEdges, AFullStdoutIsAFailure) {
   CommandLine line;
   line.arguments = {"version", "--json"};

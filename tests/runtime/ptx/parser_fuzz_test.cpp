@@ -188,7 +188,7 @@ TEST(ParserFuzz, TokenSoup) {
                                         "mma.sync.aligned.m16n8k16",
                                         ".m1n1k1",
                                         "\xff",
-                                        "\0x",
+
                                         "/*",
                                         "//",
                                         "\n"};

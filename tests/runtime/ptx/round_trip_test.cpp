@@ -1,5 +1,5 @@
 // print and strip_locations on everything that compilers gave us.
-#include <chrono>
+#include <ctime>
 #include <regex>
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(RoundTrip, PtxasAcceptsThePrintedModule) {
 // Counted independently of the parser: a word in lower case at the beginning of a statement, guarded or not.
 TEST(RoundTrip, EveryStatementOfTheTextIsAnInstruction) {
   const std::regex comments("//[^\n]*|/\\*[^*]*\\*/"), debug("\\.section[^}]*\\}|\\.(loc|file)\\s[^\n]*");
-  const std::regex statement("(^|[;{}]|:\\s)\\s*(@!?[%\\w]+\\s+)?[a-z]\\w*(?!\\w|\\s*[:,}])");
+  const std::regex statement("(^|[;{}]|:\\s)\\s*(@!?[%\\w]+\\s+)?[a-z]\\w*(?!\\w|\\(|\\s*[:,}])");
   for (const Sample& s : samples()) {
     SCOPED_TRACE(s.name);
     std::string text = std::regex_replace(std::regex_replace(s.text, comments, ""), debug, "");
@@ -77,17 +77,18 @@ TEST(StripLocations, RespectsCommentsAndStringsAndSharedLines) {
     EXPECT_LE(strip_locations(torn).size(), std::string(torn).size());
 }
 
-// Speed is printed, and only an order of magnitude is asserted: the machine is shared. Target: 50 MB/s.
+// Processor time, since the machine is shared; the figure is printed and only an order of magnitude is asserted. Target
+// on an idle core: 50 MB/s.
 TEST(ParserSpeed, ReadsMoreThanTenMegabytesPerSecond) {
   size_t bytes = 0;
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   double seconds = 0;
   while (seconds < 0.3) {
     for (const Sample& s : samples()) {
       if (!parse(s.text).ok()) FAIL() << s.name;
       bytes += s.text.size();
     }
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   }
   const double rate = static_cast<double>(bytes) / seconds / 1e6;
   printf("parser: %.0f MB/s over %zu samples\n", rate, samples().size());
