@@ -2,8 +2,7 @@
 //
 // Conventions.
 //   Hermite (row style):  H = U A.  Rows are combined; H is in row echelon form, each pivot is positive, entries above
-//   a
-//     pivot lie in [0, pivot), zero rows come last. H is unique for A. The non-zero rows are a basis of the lattice
+//     a pivot lie in [0, pivot), zero rows come last. H is unique for A. The non-zero rows are a basis of the lattice
 //     that the rows of A generate.
 //   Smith:  D = U A V.  D is diagonal with d_0 | d_1 | … , d_i >= 0. D is unique for A; U and V are not.
 //   U and V are unimodular (determinant ±1), and their inverses are returned too, so that a verdict can be re-checked

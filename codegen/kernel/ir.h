@@ -112,10 +112,11 @@ int operand_count(Op op);  // -1: varies
 int result_count(Op op);   // -1: varies
 
 // name, text
-#define TAILOR_KERNEL_COMPARES(X)                                                                        \
-  X(kEq, "eq")                                                                                           \
-  X(kNe, "ne") X(kSlt, "slt") X(kSle, "sle") X(kSgt, "sgt") X(kSge, "sge") X(kUlt, "ult") X(kUle, "ule") \
-      X(kUgt, "ugt") X(kUge, "uge")
+#define TAILOR_KERNEL_COMPARES(X)                                                                          \
+  X(kEq, "eq")                                                                                             \
+  X(kNe, "ne")                                                                                             \
+  X(kSlt, "slt") X(kSle, "sle") X(kSgt, "sgt") X(kSge, "sge") X(kUlt, "ult") X(kUle, "ule") X(kUgt, "ugt") \
+      X(kUge, "uge")
 enum class Compare : uint8_t {
 #define X(name, text) name,
   TAILOR_KERNEL_COMPARES(X)

@@ -18,8 +18,7 @@
 // Compared with CuTe: the same result on every admissible input. Deliberate differences, all of them refusals with a
 // reason and, where there is one, a counterexample, instead of an undefined result:
 //   * composition where digits carry from one mode of A into the next, or where a stride neither divides nor is a
-//   multiple
-//     of an extent it crosses: CuTe returns a layout that is not A∘B there.
+//     multiple of an extent it crosses: CuTe returns a layout that is not A∘B there.
 //   * left_inverse of a layout that is not injective (CuTe gives a quasi-inverse), and of negative strides.
 //   * complement of overlapping strides, of negative strides.
 // max_common_vector generalises: it answers where the composition is refused.
@@ -30,6 +29,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,8 +97,8 @@ Expected<StridedLayout> logical_product(const StridedLayout& block, const Stride
 Expected<int64_t> max_common_vector(const StridedLayout& a, const StridedLayout& b);
 
 // By mode: tiler k applies to top-level mode k; modes beyond the last tiler stay as they are.
-//   logical_divide: ((tile_0, rest_0), (tile_1, rest_1), …)     zipped_divide: ((tile_0, tile_1, …), (rest_0, rest_1,
-//   …))
+//   logical_divide: ((tile_0, rest_0), (tile_1, rest_1), …)
+//   zipped_divide:  ((tile_0, tile_1, …), (rest_0, rest_1, …))
 Expected<StridedLayout> logical_divide(const StridedLayout& layout, const std::vector<StridedLayout>& tilers);
 Expected<StridedLayout> zipped_divide(const StridedLayout& layout, const std::vector<StridedLayout>& tilers);
 

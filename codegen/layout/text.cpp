@@ -46,8 +46,8 @@ Expected<int64_t> parse_positive(Scanner& scanner) {
   return value;
 }
 
-// factor := '-' factor | primary ('mod' integer)*;  primary := integer | name | '(' sum ')' | 'floor' '(' sum '/'
-// integer ')'
+// factor  := '-' factor | primary ('mod' integer)*
+// primary := integer | name | '(' sum ')' | 'floor' '(' sum '/' integer ')'
 Expected<AffineExpr> parse_factor(Scanner& scanner, int depth) {
   if (depth > kMaxDepth) return scanner.error("at most 64 nested parentheses");
   if (scanner.accept("-")) {

@@ -35,8 +35,8 @@ namespace tailor::codegen::layout {
 
 // A stride in elements: a constant, or a symbol of which a divisor is known.
 struct Stride {
-  int64_t value = 0;   // when symbol is empty
-  std::string symbol;  // launch-bound name, e.g. "stride_h"
+  int64_t value = 0;    // when symbol is empty
+  std::string symbol;   // launch-bound name, e.g. "stride_h"
   int64_t divisor = 1;  // the symbol is a multiple of this many elements; its power of two is what counts
 
   static Stride constant(int64_t value) { return {value, {}, 1}; }

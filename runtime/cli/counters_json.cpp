@@ -1,5 +1,8 @@
 #include "runtime/cli/counters_json.h"
 
+#include <array>
+#include <cstdint>
+#include <numeric>
 #include <string>
 
 namespace tailor::cli {
@@ -7,6 +10,10 @@ namespace {
 
 Json traffic_json(const virtual_device::GlobalTraffic& traffic) {
   return {{"requests", traffic.requests}, {"sectors", traffic.sectors}, {"bytes", traffic.bytes}};
+}
+
+uint64_t sum(const std::array<uint64_t, virtual_device::kClassCount>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
 }
 
 double rounded(double milliseconds) {
@@ -21,8 +28,8 @@ Json counters_json(const virtual_device::Counters& counters) {
     if (counters.warp_instructions[i] == 0) continue;
     classes[std::string(to_string(static_cast<virtual_device::Class>(i)))] = counters.warp_instructions[i];
   }
-  Json json{{"warp_instructions", counters.total_warp_instructions()},
-            {"thread_instructions", counters.total_thread_instructions()},
+  Json json{{"warp_instructions", sum(counters.warp_instructions)},
+            {"thread_instructions", sum(counters.thread_instructions)},
             {"warp_instructions_by_class", std::move(classes)},
             {"predicated_off_lanes", counters.predicated_off_lanes},
             {"inactive_lanes", counters.inactive_lanes},

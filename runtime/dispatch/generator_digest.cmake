@@ -1,4 +1,4 @@
-# Run at build time: cmake -DSOURCE_DIR=… -DLLVM_VERSION=… -DOUTPUT=… -P generator_digest.cmake
+# Run at build time by cmake/GeneratorDigest.cmake: cmake -DSOURCE_DIR=… -DLLVM_VERSION=… -DOUTPUT=… -P generator_digest.cmake
 #
 # Writes OUTPUT, a header with one digest over everything that decides what the code generator emits: the sources under
 # codegen/ and templates/, what they take from runtime/ops and runtime/bucket, and the version of LLVM. Paths are

@@ -163,7 +163,7 @@ Status FunctionDecoder::decode_float(const Instruction& i) {
   const Type type = i.type();
   const Width w = width_of(type);
   const bool half = type != Type::kF32 && type != Type::kF64;
-  const std::string suffix = "." + std::string(ptx::to_string(type));
+  const std::string suffix = fmt::format(".{}", ptx::to_string(type));
   const std::string mnemonic(ptx::to_string(i.opcode));
   const uint8_t flags = arithmetic_flags(i);
   const uint32_t rounding = arithmetic_rounding(i.rounding);

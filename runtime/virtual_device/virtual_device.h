@@ -119,8 +119,8 @@ struct Counters {
   uint64_t warps = 0;
   uint64_t dropped_reports = 0;
 
-  uint64_t total_warp_instructions() const;
-  uint64_t total_thread_instructions() const;
+  TAILOR_VIRTUAL_API uint64_t total_warp_instructions() const;
+  TAILOR_VIRTUAL_API uint64_t total_thread_instructions() const;
   bool operator==(const Counters&) const = default;
 };
 TAILOR_VIRTUAL_API Counters& operator+=(Counters& into, const Counters& more);

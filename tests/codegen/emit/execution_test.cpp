@@ -88,21 +88,27 @@ class ExecutionTest : public ::testing::Test {
     for (Arch arch : {Arch::kSm80, Arch::kSm90a}) {
       Expected<std::string> ptx = emit_ptx(program, arch);
       ASSERT_TRUE(ptx.ok()) << ptx.status().message();
-      compare("llvm", program, *ptx, launch, memory, expected);
+      ASSERT_EQ(compare("llvm", program, *ptx, launch, memory, expected), "");
       if (!toolchain_->nvrtc().found) continue;
       Expected<compile::CudaOutput> cuda = toolchain_->compile_cuda(*emit_cuda(program, arch), arch, false);
       ASSERT_TRUE(cuda.ok()) << cuda.status().message();
-      compare("nvrtc", program, cuda->ptx, launch, memory, expected);
+      ASSERT_EQ(compare("nvrtc", program, cuda->ptx, launch, memory, expected), "");
     }
   }
-  void compare(const char* emitter, const Program& program, const std::string& ptx, const Launch& launch,
-               std::vector<MemoryBlock> memory, const std::vector<MemoryBlock>& expected) {
-    ASSERT_EQ(execute(program, ptx, launch, memory), "") << emitter << " " << program.entry << "\n" << ptx;
+  // Empty, or the first difference.
+  std::string compare(const char* emitter, const Program& program, const std::string& ptx, const Launch& launch,
+                      std::vector<MemoryBlock> memory, const std::vector<MemoryBlock>& expected) {
+    std::string failure = execute(program, ptx, launch, memory);
+    if (!failure.empty()) return std::string(emitter) + " " + program.entry + ": " + failure + "\n" + ptx;
     for (size_t k = 0; k < memory.size(); ++k) {
-      auto [a, b] = std::mismatch(memory[k].bytes.begin(), memory[k].bytes.end(), expected[k].bytes.begin());
-      ASSERT_EQ(a, memory[k].bytes.end()) << emitter << " " << program.entry << ": buffer " << k << " byte "
-                                          << (a - memory[k].bytes.begin()) << " is " << int{*a} << ", not " << int{*b};
+      for (size_t at = 0; at < memory[k].bytes.size(); ++at) {
+        if (memory[k].bytes[at] == expected[k].bytes[at]) continue;
+        return std::string(emitter) + " " + program.entry + ": buffer " + std::to_string(k) + " byte " +
+               std::to_string(at) + " is " + std::to_string(memory[k].bytes[at]) + ", not " +
+               std::to_string(expected[k].bytes[at]) + "\n" + ptx;
+      }
     }
+    return "";
   }
 
   const DriverTable* device_ = nullptr;
@@ -170,6 +176,22 @@ TEST_F(ExecutionTest, GatherWithHostileTables) {
          {dst.address, src.address, tables.address, offsets.address, status.address, rows, batch, max_pages, pages,
           stride}},
         {dst, src, tables, offsets, status});
+}
+
+// The comparison can fail: another program's PTX gives another byte, and a wrong bound is reported with its access.
+TEST_F(ExecutionTest, NoticesAWrongByteAndAWrongAccess) {
+  Program program = kernel::testing::example();
+  std::string ptx = *emit_ptx(program, Arch::kSm90a);
+  MemoryBlock dst = allocate(noise(16 * 300));
+  MemoryBlock src = allocate(noise(16 * 300));
+  std::vector<MemoryBlock> expected{dst, src};
+  ASSERT_EQ(kernel::testing::interpret(program, {2, {dst.address, src.address, 300}}, expected), "");
+  EXPECT_EQ(compare("llvm", program, ptx, {2, {dst.address, src.address, 300}}, {dst, src}, expected), "");
+  EXPECT_NE(compare("llvm", program, ptx, {2, {dst.address, src.address, 299}}, {dst, src}, expected)
+                .find("buffer 0 byte 4784 is"),
+            std::string::npos);
+  EXPECT_NE(compare("llvm", program, ptx, {2, {dst.address, src.address, 301}}, {dst, src}, expected).find("loc 1:1"),
+            std::string::npos);
 }
 
 }  // namespace
