@@ -140,9 +140,17 @@ class Generator : public KernelGenerator {
     });
   }
 
-  Expected<CompiledKernel> compile(const EmittedKernel& emitted, bool want_cubin) override {
+  Expected<CompiledKernel> compile(const EmittedKernel& emitted, bool require_cubin) override {
     return guarded<CompiledKernel>([&]() -> Expected<CompiledKernel> {
-      return emitted.emitter == Emitter::kLlvm ? compile_ptx(emitted, want_cubin) : compile_cuda(emitted, want_cubin);
+      TAILOR_ASSIGN_OR_RETURN(CompiledKernel compiled, make_ptx(emitted));
+      const Status linked = add_cubin(compiled, emitted);
+      // A linker that rejects the PTX is an error on every device: it is the only assembler that sees what is emitted.
+      if (linked.code() == StatusCode::kUnavailable && !require_cubin) {
+        compiled.cubin_missing = linked.message();
+      } else if (!linked.ok()) {
+        return linked;
+      }
+      return compiled;
     });
   }
 
@@ -167,41 +175,42 @@ class Generator : public KernelGenerator {
     return *toolchain_;
   }
 
-  Expected<CompiledKernel> compile_ptx(const EmittedKernel& emitted, bool want_cubin) {
+  // Emitted text -> PTX, with and without its access ids.
+  Expected<CompiledKernel> make_ptx(const EmittedKernel& emitted) {
     CompiledKernel compiled;
-    compiled.annotated_ptx = emitted.text;
-    compiled.toolchain = "LLVM " + emit::llvm_version();
     Stopwatch watch;
-    compiled.ptx = ptx::strip_locations(emitted.text);
-    compiled.phases.emplace_back("strip", watch.lap());
+    if (emitted.emitter == Emitter::kLlvm) {
+      compiled.annotated_ptx = emitted.text;
+      compiled.toolchain = "LLVM " + emit::llvm_version();
+    } else {
+      TAILOR_ASSIGN_OR_RETURN(compile::CudaOutput output,
+                              toolchain().compile_cuda(emitted.text, emitted.arch, /*want_cubin=*/false));
+      compiled.annotated_ptx = std::move(output.ptx);
+      compiled.toolchain = "NVRTC " + toolchain().nvrtc().version;
+      compiled.phases.emplace_back("nvrtc", watch.lap());
+    }
+    compiled.ptx = ptx::strip_locations(compiled.annotated_ptx);
     compiled.minimum_driver = driver_for_ptx(compiled.ptx);
-    if (!want_cubin) {
-      compiled.cubin_missing = "no cubin was asked for";
-      return compiled;
+    compiled.phases.emplace_back("strip", watch.lap());
+    return compiled;
+  }
+
+  // The cubin of the stripped PTX; NVRTC makes its own where there is no nvJitLink.
+  Status add_cubin(CompiledKernel& compiled, const EmittedKernel& emitted) {
+    Stopwatch watch;
+    if (emitted.emitter == Emitter::kNvrtc && !toolchain().nvjitlink().found) {
+      TAILOR_ASSIGN_OR_RETURN(compile::CudaOutput output, toolchain().compile_cuda(emitted.text, emitted.arch, true));
+      compiled.cubin = std::move(output.cubin);
+      compiled.phases.emplace_back("nvrtc_cubin", watch.lap());
+      compiled.minimum_driver = driver_for_cubin(toolchain().nvrtc().version);
+      return {};
     }
     TAILOR_ASSIGN_OR_RETURN(compiled.cubin, toolchain().link_ptx(compiled.ptx, emitted.arch));
     compiled.phases.emplace_back("nvjitlink", watch.lap());
     const std::string version = toolchain().nvjitlink().version;
     compiled.toolchain += ", nvJitLink " + version;
     compiled.minimum_driver = driver_for_cubin(version);
-    return compiled;
-  }
-
-  Expected<CompiledKernel> compile_cuda(const EmittedKernel& emitted, bool want_cubin) {
-    CompiledKernel compiled;
-    Stopwatch watch;
-    TAILOR_ASSIGN_OR_RETURN(compile::CudaOutput output,
-                            toolchain().compile_cuda(emitted.text, emitted.arch, want_cubin));
-    compiled.phases.emplace_back("nvrtc", watch.lap());
-    compiled.ptx = ptx::strip_locations(output.ptx);
-    compiled.phases.emplace_back("strip", watch.lap());
-    compiled.annotated_ptx = std::move(output.ptx);
-    compiled.cubin = std::move(output.cubin);
-    if (compiled.cubin.empty()) compiled.cubin_missing = "no cubin was asked for";
-    const std::string version = toolchain().nvrtc().version;
-    compiled.toolchain = "NVRTC " + version;
-    compiled.minimum_driver = compiled.cubin.empty() ? driver_for_ptx(compiled.ptx) : driver_for_cubin(version);
-    return compiled;
+    return {};
   }
 
   Expected<std::string> show_stage(const Key& key, Stage stage) {
@@ -212,8 +221,10 @@ class Generator : public KernelGenerator {
       case Stage::kPtx:
       case Stage::kCubin: {
         TAILOR_ASSIGN_OR_RETURN(const EmittedKernel emitted, emit(key));
-        TAILOR_ASSIGN_OR_RETURN(CompiledKernel compiled, compile(emitted, stage == Stage::kCubin));
-        return stage == Stage::kPtx ? std::move(compiled.ptx) : std::move(compiled.cubin);
+        TAILOR_ASSIGN_OR_RETURN(CompiledKernel compiled, make_ptx(emitted));
+        if (stage == Stage::kPtx) return std::move(compiled.annotated_ptx);
+        TAILOR_RETURN_IF_ERROR(add_cubin(compiled, emitted));
+        return std::move(compiled.cubin);
       }
       default:
         break;

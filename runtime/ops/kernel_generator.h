@@ -47,8 +47,9 @@ class KernelGenerator {
 
   virtual Expected<EmittedKernel> emit(const Key& key) = 0;
 
-  // `want_cubin`: a missing nvJitLink is then an error; otherwise the kernel comes back with PTX only and says why.
-  virtual Expected<CompiledKernel> compile(const EmittedKernel& emitted, bool want_cubin) = 0;
+  // PTX and cubin. `require_cubin`: a missing nvJitLink is an error; otherwise the kernel comes back with PTX only and
+  // says why in cubin_missing.
+  virtual Expected<CompiledKernel> compile(const EmittedKernel& emitted, bool require_cubin) = 0;
 
   // The text of one stage of the way from key to cubin (cubin: raw bytes).
   virtual Expected<std::string> show(const Key& key, Stage stage) = 0;

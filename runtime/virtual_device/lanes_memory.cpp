@@ -11,11 +11,26 @@ namespace {
 
 enum class Access : uint8_t { kLoad, kStore, kAtomic };
 
+// After normalise(), lanes outside the mask repeat the first active lane's address, so that checks may run over all 32
+// lanes without asking (only data may not be written for them).
 struct Request {
   uint64_t address[kLanes];
   uint8_t* pointer[kLanes];
-  AccessSpace space;  // never kGeneric for the lanes in question
+  AccessSpace space;        // never kGeneric for the lanes in question
+  bool contiguous = false;  // all 32 lanes take part and lane l lies l · bytes after lane 0
 };
+
+inline void normalise(Request& r, uint32_t mask, uint32_t bytes) {
+  if (mask != ~0u) {
+    const uint64_t first = r.address[std::countr_zero(mask)];
+    for (uint32_t l = 0; l < kLanes; ++l) r.address[l] = (mask >> l) & 1 ? r.address[l] : first;
+    r.contiguous = false;
+    return;
+  }
+  uint64_t difference = 0;
+  for (uint32_t l = 0; l < kLanes; ++l) difference |= r.address[l] ^ (r.address[0] + uint64_t{l} * bytes);
+  r.contiguous = difference == 0;
+}
 
 inline void fault(ExecContext& x, const Op& op, ReportKind kind, AccessSpace space, uint32_t lane, uint64_t address,
                   bool write, const Limit* limit = nullptr) {
@@ -57,19 +72,52 @@ inline uint32_t distinct_blocks(const uint64_t* address, uint32_t mask, uint32_t
   return n;
 }
 
-inline void count_global(ExecContext& x, const uint64_t* address, uint32_t mask, uint32_t bytes, Access access) {
+inline void count_global(ExecContext& x, const Request& r, uint32_t mask, uint32_t bytes, Access access) {
   Counters& c = *x.counters;
   GlobalTraffic& t = access == Access::kLoad    ? c.global_load
                      : access == Access::kStore ? c.global_store
                                                 : c.global_atomic;
   t.requests += 1;
-  t.sectors += distinct_blocks<5>(address, mask, bytes);
-  t.lines += distinct_blocks<7>(address, mask, bytes);
   t.bytes += static_cast<uint64_t>(std::popcount(mask)) * bytes;
+  if (r.contiguous) {
+    const uint64_t first = r.address[0], last = first + uint64_t{kLanes} * bytes - 1;
+    t.sectors += (last >> 5) - (first >> 5) + 1;
+    t.lines += (last >> 7) - (first >> 7) + 1;
+    return;
+  }
+  t.sectors += distinct_blocks<5>(r.address, mask, bytes);
+  t.lines += distinct_blocks<7>(r.address, mask, bytes);
 }
 
-// The rule is at SharedTraffic. Words of one bank that differ cost a wavefront each.
-inline void count_shared(ExecContext& x, const uint64_t* address, uint32_t mask, uint32_t bytes, Access access) {
+// The wavefronts of one group of lanes: words of one bank that differ cost one each.
+inline uint32_t wavefronts(const uint64_t* address, uint32_t members, uint32_t bytes) {
+  uint32_t words[32];      // of each bank: the first word seen
+  uint32_t used = 0;       // banks seen
+  uint32_t extra[32 * 4];  // further words, in order
+  uint8_t per_bank[32];
+  uint32_t extras = 0, most = 1;
+  for (; members != 0; members &= members - 1) {
+    const uint64_t a = address[std::countr_zero(members)];
+    for (uint64_t word = a >> 2; word <= (a + bytes - 1) >> 2; ++word) {
+      const uint32_t w = static_cast<uint32_t>(word), bank = w & 31;
+      if (!((used >> bank) & 1)) {
+        used |= 1u << bank;
+        words[bank] = w;
+        per_bank[bank] = 1;
+      } else if (words[bank] != w) {
+        uint32_t i = 0;
+        while (i < extras && extra[i] != w) ++i;
+        if (i == extras) {
+          extra[extras++] = w;
+          if (++per_bank[bank] > most) most = per_bank[bank];
+        }
+      }
+    }
+  }
+  return most;
+}
+// The rule is at SharedTraffic.
+inline void count_shared(ExecContext& x, const Request& r, uint32_t mask, uint32_t bytes, Access access) {
   Counters& c = *x.counters;
   SharedTraffic& t = access == Access::kLoad    ? c.shared_load
                      : access == Access::kStore ? c.shared_store
@@ -77,33 +125,13 @@ inline void count_shared(ExecContext& x, const uint64_t* address, uint32_t mask,
   t.requests += 1;
   t.bytes += static_cast<uint64_t>(std::popcount(mask)) * bytes;
   const uint32_t group = bytes <= 4 ? 32 : bytes <= 8 ? 16 : 8;
+  if (r.contiguous && r.address[0] % 4 == 0) {
+    t.wavefronts += kLanes / group;  // a group covers at most 128 successive bytes
+    return;
+  }
   for (uint32_t base = 0; base < kLanes; base += group) {
-    uint32_t members = group == 32 ? mask : (mask >> base) & ((1u << group) - 1);
-    if (members == 0) continue;
-    uint32_t words[32];      // of each bank: the first word seen
-    uint32_t used = 0;       // banks seen
-    uint32_t extra[32 * 4];  // further words, in order
-    uint8_t per_bank[32];
-    uint32_t extras = 0, most = 1;
-    for (; members != 0; members &= members - 1) {
-      const uint64_t a = address[base + static_cast<uint32_t>(std::countr_zero(members))];
-      for (uint64_t word = a >> 2; word <= (a + bytes - 1) >> 2; ++word) {
-        const uint32_t w = static_cast<uint32_t>(word), bank = w & 31;
-        if (!((used >> bank) & 1)) {
-          used |= 1u << bank;
-          words[bank] = w;
-          per_bank[bank] = 1;
-        } else if (words[bank] != w) {
-          uint32_t i = 0;
-          while (i < extras && extra[i] != w) ++i;
-          if (i == extras) {
-            extra[extras++] = w;
-            if (++per_bank[bank] > most) most = per_bank[bank];
-          }
-        }
-      }
-    }
-    t.wavefronts += most;
+    const uint32_t members = group == 32 ? mask : (mask >> base) & ((1u << group) - 1);
+    if (members != 0) t.wavefronts += wavefronts(r.address + base, members, bytes);
   }
 }
 
@@ -120,7 +148,7 @@ inline uint32_t first_lane(uint32_t mask, Bad bad) {
 inline bool check_alignment(ExecContext& x, const Op& op, const Request& r, uint32_t mask, bool write) {
   if (!x.check_alignment) return true;
   uint64_t low = 0;
-  for (uint32_t m = mask; m != 0; m &= m - 1) low |= r.address[std::countr_zero(m)];
+  for (uint64_t a : r.address) low |= a;
   if ((low & (op.bytes - 1u)) == 0) return true;
   const uint32_t l = first_lane(mask, [&](uint32_t i) { return (r.address[i] & (op.bytes - 1u)) != 0; });
   fault(x, op, ReportKind::kMisaligned, r.space, l, r.address[l], write);
@@ -136,9 +164,43 @@ inline bool check_limit(ExecContext& x, const Op& op, const Request& r, uint32_t
   fault(x, op, ReportKind::kOutOfBounds, r.space, l, r.address[l], write, &limit);
   return false;
 }
-// `valid` of a lane points at its bytes' marks.
+// `valid` of a lane points at its bytes' marks. The marks of one lane are read as one word: all must be 1.
+template <class Word, class Valid>
+inline uint64_t invalid_words(uint32_t words, Valid valid) {
+  constexpr Word kAll = static_cast<Word>(0x0101010101010101u);
+  uint64_t bad = 0;
+  for (uint32_t l = 0; l < kLanes; ++l) {
+    for (uint32_t k = 0; k < words; ++k) {
+      Word marks;
+      std::memcpy(&marks, valid(l) + k * sizeof(Word), sizeof(Word));
+      bad |= marks ^ kAll;
+    }
+  }
+  return bad;
+}
 template <class Valid>
 inline bool check_valid(ExecContext& x, const Op& op, const Request& r, uint32_t mask, Valid valid) {
+  uint64_t bad = 1;
+  switch (op.bytes) {
+    case 1:
+      bad = invalid_words<uint8_t>(1, valid);
+      break;
+    case 2:
+      bad = invalid_words<uint16_t>(1, valid);
+      break;
+    case 4:
+      bad = invalid_words<uint32_t>(1, valid);
+      break;
+    case 8:
+      bad = invalid_words<uint64_t>(1, valid);
+      break;
+    case 16:
+      bad = invalid_words<uint64_t>(2, valid);
+      break;
+    default:
+      break;
+  }
+  if (bad == 0) return true;
   const uint32_t l = first_lane(mask, [&](uint32_t i) {
     const uint8_t* v = valid(i);
     uint8_t all = 1;
@@ -149,22 +211,43 @@ inline bool check_valid(ExecContext& x, const Op& op, const Request& r, uint32_t
   fault(x, op, ReportKind::kUninitialized, r.space, l, r.address[l], false);
   return false;
 }
+template <class Word, class Valid>
+inline void mark_words(uint32_t words, Valid valid) {
+  constexpr Word kAll = static_cast<Word>(0x0101010101010101u);
+  for (uint32_t l = 0; l < kLanes; ++l) {
+    for (uint32_t k = 0; k < words; ++k) std::memcpy(valid(l) + k * sizeof(Word), &kAll, sizeof(Word));
+  }
+}
 template <class Valid>
-inline void mark_valid(const Op& op, uint32_t mask, Valid valid) {
-  for (uint32_t m = mask; m != 0; m &= m - 1) {
-    std::memset(valid(static_cast<uint32_t>(std::countr_zero(m))), 1, op.bytes);
+inline void mark_valid(const Op& op, Valid valid) {
+  switch (op.bytes) {
+    case 1:
+      return mark_words<uint8_t>(1, valid);
+    case 2:
+      return mark_words<uint16_t>(1, valid);
+    case 4:
+      return mark_words<uint32_t>(1, valid);
+    case 8:
+      return mark_words<uint64_t>(1, valid);
+    case 16:
+      return mark_words<uint64_t>(2, valid);
+    default:
+      for (uint32_t l = 0; l < kLanes; ++l) std::memset(valid(l), 1, op.bytes);
+  }
+}
+inline void bounds_of(const Request& r, uint64_t& low, uint64_t& high) {
+  low = high = r.address[0];
+  for (uint64_t a : r.address) {
+    low = a < low ? a : low;
+    high = a > high ? a : high;
   }
 }
 
 bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, Request& r) {
   const bool write = access != Access::kLoad;
   SiteCache& cache = x.sites[op.site];
-  uint64_t low = ~uint64_t{0}, high = 0;
-  for (uint32_t m = mask; m != 0; m &= m - 1) {
-    const uint64_t a = r.address[std::countr_zero(m)];
-    low = a < low ? a : low;
-    high = a > high ? a : high;
-  }
+  uint64_t low, high;
+  bounds_of(r, low, high);
   if (!check_alignment(x, op, r, mask, write)) return false;
   const auto covered = [&] { return low >= cache.begin && high < cache.end && op.bytes <= cache.end - high; };
   if (covered() || (find_allocation(*x.memory, low, op.bytes, cache) && covered())) {
@@ -177,10 +260,11 @@ bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, 
     if (cache.valid_bias) {
       const auto valid = [&](uint32_t l) { return cache.valid_bias + r.address[l]; };
       if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
-      if (write) mark_valid(op, mask, valid);
+      if (write) mark_valid(op, valid);
     }
   } else {
     // The lanes touch several allocations, or one of them none.
+    r.contiguous = false;
     uint8_t* valid[kLanes] = {};
     for (uint32_t m = mask; m != 0; m &= m - 1) {
       const uint32_t l = static_cast<uint32_t>(std::countr_zero(m));
@@ -196,13 +280,18 @@ bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, 
       r.pointer[l] = own.bias + r.address[l];
       valid[l] = own.valid_bias ? own.valid_bias + r.address[l] : nullptr;
     }
-    uint32_t tracked = 0;
-    for (uint32_t l = 0; l < kLanes; ++l) tracked |= static_cast<uint32_t>(valid[l] != nullptr) << l;
-    const auto at = [&](uint32_t l) { return valid[l]; };
-    if (access != Access::kStore && !check_valid(x, op, r, mask & tracked, at)) return false;
-    if (write) mark_valid(op, mask & tracked, at);
+    // Marks are all ones where they are not kept.
+    uint8_t untracked[256];
+    std::memset(untracked, 1, sizeof(untracked));
+    const uint32_t leader = static_cast<uint32_t>(std::countr_zero(mask));
+    const auto at = [&](uint32_t l) {
+      uint8_t* v = valid[(mask >> l) & 1 ? l : leader];
+      return v ? v : untracked;
+    };
+    if (access != Access::kStore && !check_valid(x, op, r, mask, at)) return false;
+    if (write) mark_valid(op, at);
   }
-  if (x.count_traffic) count_global(x, r.address, mask, op.bytes, access);
+  if (x.count_traffic) count_global(x, r, mask, op.bytes, access);
   return true;
 }
 
@@ -210,10 +299,11 @@ bool resolve_shared(ExecContext& x, const Op& op, uint32_t mask, Access access, 
   const bool write = access != Access::kLoad;
   if (!check_alignment(x, op, r, mask, write)) return false;
   const uint64_t end = x.shared_end;
-  const uint32_t l = first_lane(mask, [&](uint32_t i) {
-    return r.address[i] < kSharedBase || r.address[i] > end || op.bytes > end - r.address[i];
-  });
-  if (l != kLanes) {
+  const auto outside = [&](uint64_t a) { return a < kSharedBase || a > end || op.bytes > end - a; };
+  uint64_t low, high;
+  bounds_of(r, low, high);
+  if (outside(low) || outside(high)) {
+    const uint32_t l = first_lane(mask, [&](uint32_t i) { return outside(r.address[i]); });
     fault(x, op, ReportKind::kOutOfBounds, r.space, l, r.address[l], write);
     return false;
   }
@@ -222,9 +312,9 @@ bool resolve_shared(ExecContext& x, const Op& op, uint32_t mask, Access access, 
   if (x.check_uninitialized) {
     const auto valid = [&](uint32_t i) { return x.shared_valid + (r.address[i] - kSharedBase); };
     if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
-    if (write) mark_valid(op, mask, valid);
+    if (write) mark_valid(op, valid);
   }
-  if (x.count_traffic) count_shared(x, r.address, mask, op.bytes, access);
+  if (x.count_traffic) count_shared(x, r, mask, op.bytes, access);
   return true;
 }
 
@@ -233,19 +323,21 @@ bool resolve_local(ExecContext& x, const Op& op, uint32_t mask, Access access, R
   if (!check_alignment(x, op, r, mask, write)) return false;
   // Callers' variables may be reached through pointers, hence the whole stack up to this frame's end.
   const uint64_t end = x.local_end;
-  const uint32_t l = first_lane(mask, [&](uint32_t i) {
-    return r.address[i] < kLocalBase || r.address[i] > end || op.bytes > end - r.address[i];
-  });
-  if (l != kLanes) {
+  const auto outside = [&](uint64_t a) { return a < kLocalBase || a > end || op.bytes > end - a; };
+  uint64_t low, high;
+  bounds_of(r, low, high);
+  if (outside(low) || outside(high)) {
+    const uint32_t l = first_lane(mask, [&](uint32_t i) { return outside(r.address[i]); });
     fault(x, op, ReportKind::kOutOfBounds, r.space, l, r.address[l], write);
     return false;
   }
   const auto at = [&](uint32_t i) { return uint64_t{i} * x.local_stride + (r.address[i] - kLocalBase); };
   for (uint32_t i = 0; i < kLanes; ++i) r.pointer[i] = x.local + at(i);
   if (x.check_uninitialized) {
-    const auto valid = [&](uint32_t i) { return x.local_valid + at(i); };
+    const uint32_t leader = static_cast<uint32_t>(std::countr_zero(mask));
+    const auto valid = [&](uint32_t i) { return x.local_valid + at((mask >> i) & 1 ? i : leader); };
     if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
-    if (write) mark_valid(op, mask, valid);
+    if (write) mark_valid(op, valid);
   }
   return true;
 }
@@ -278,27 +370,24 @@ bool resolve_generic(ExecContext& x, const Op& op, uint32_t mask, Access access,
     r.space = AccessSpace::kGlobal;
     return resolve_global(x, op, mask, access, r);
   }
-  Request part = r;
-  if (global != 0) {
-    part.space = AccessSpace::kGlobal;
-    if (!resolve_global(x, op, global, access, part)) return false;
-  }
-  for (uint32_t l = 0; l < kLanes; ++l) {
-    if ((shared >> l) & 1) part.address[l] -= kSharedWindow;
-    if ((local >> l) & 1) part.address[l] -= kLocalWindow;
-  }
-  std::memcpy(r.pointer, part.pointer, sizeof(r.pointer));
-  if (shared != 0) {
-    part.space = AccessSpace::kShared;
-    if (!resolve_shared(x, op, shared, access, part)) return false;
-    for (uint32_t m = shared; m != 0; m &= m - 1) r.pointer[std::countr_zero(m)] = part.pointer[std::countr_zero(m)];
-  }
-  if (local != 0) {
-    part.space = AccessSpace::kLocal;
-    if (!resolve_local(x, op, local, access, part)) return false;
-    for (uint32_t m = local; m != 0; m &= m - 1) r.pointer[std::countr_zero(m)] = part.pointer[std::countr_zero(m)];
-  }
-  return true;
+  // One space after the other. A failing part stops the launch before any data moves.
+  const bool mixed = shared != mask && local != mask;
+  const auto part_of = [&](uint32_t lanes, AccessSpace space, uint64_t window, auto resolver) {
+    if (lanes == 0) return true;
+    Request part = r;
+    part.space = space;
+    for (uint64_t& a : part.address) a -= window;
+    if (mixed) normalise(part, lanes, op.bytes);
+    if (!resolver(x, op, lanes, access, part)) return false;
+    for (uint32_t m = lanes; m != 0; m &= m - 1) r.pointer[std::countr_zero(m)] = part.pointer[std::countr_zero(m)];
+    return true;
+  };
+  // Local memory is not contiguous across lanes whatever the addresses say.
+  const bool ok = part_of(global, AccessSpace::kGlobal, 0, resolve_global) &&
+                  part_of(shared, AccessSpace::kShared, kSharedWindow, resolve_shared) &&
+                  part_of(local, AccessSpace::kLocal, kLocalWindow, resolve_local);
+  r.contiguous = r.contiguous && shared == mask;
+  return ok;
 }
 
 inline void addresses(const ExecContext& x, AddressKind kind, uint32_t base, int64_t offset, uint64_t* out) {
@@ -317,6 +406,7 @@ inline void addresses(const ExecContext& x, AddressKind kind, uint32_t base, int
 bool resolve(ExecContext& x, const Op& op, uint32_t mask, Access access, Request& r) {
   addresses(x, op.address, op.a, op.offset, r.address);
   r.space = op.space;
+  if (op.space != AccessSpace::kLocal) normalise(r, mask, op.bytes);
   switch (op.space) {
     case AccessSpace::kShared:
       return resolve_shared(x, op, mask, access, r);
@@ -324,12 +414,32 @@ bool resolve(ExecContext& x, const Op& op, uint32_t mask, Access access, Request
       if (op.address == AddressKind::kImmediate) {
         for (uint64_t& a : r.address) a += x.local_begin;  // [variable + n]: relative to the frame
       }
+      normalise(r, mask, op.bytes);
+      r.contiguous = false;
       return resolve_local(x, op, mask, access, r);
     case AccessSpace::kGeneric:
       return resolve_generic(x, op, mask, access, r);
     default:
       return resolve_global(x, op, mask, access, r);
   }
+}
+
+// d[l] = element l · Step of `from`, and the reverse: one register of a contiguous vector access.
+template <class D, uint32_t Step>
+inline void gather_step(D* d, const uint8_t* from) {
+  for (uint32_t l = 0; l < kLanes; ++l) std::memcpy(&d[l], from + size_t{l} * Step * sizeof(D), sizeof(D));
+}
+template <class D, uint32_t Step>
+inline void scatter_step(uint8_t* to, const D* s) {
+  for (uint32_t l = 0; l < kLanes; ++l) std::memcpy(to + size_t{l} * Step * sizeof(D), &s[l], sizeof(D));
+}
+template <class D>
+inline void deinterleave(D* d, const uint8_t* from, uint32_t step) {
+  step == 1 ? gather_step<D, 1>(d, from) : step == 2 ? gather_step<D, 2>(d, from) : gather_step<D, 4>(d, from);
+}
+template <class D>
+inline void interleave(uint8_t* to, const D* s, uint32_t step) {
+  step == 1 ? scatter_step<D, 1>(to, s) : step == 2 ? scatter_step<D, 2>(to, s) : scatter_step<D, 4>(to, s);
 }
 
 // Destination registers in aux, imm of them; a 128-bit one takes 16 bytes per lane.
@@ -341,6 +451,10 @@ void load(ExecContext& x, const Op& op, uint32_t mask) {
     const uint32_t to = x.function->aux[op.aux + v];
     if (to == kNoSlot) continue;
     D* d = slot<D>(x, to);
+    if (sizeof(E) == sizeof(D) && r.contiguous && op.imm <= 4) {
+      deinterleave<D>(d, r.pointer[0] + v * sizeof(D), op.imm);
+      continue;
+    }
     const auto read = [&](uint32_t l) {
       E e;
       std::memcpy(&e, r.pointer[l] + v * sizeof(E), sizeof(E));
@@ -363,6 +477,10 @@ void store(ExecContext& x, const Op& op, uint32_t mask) {
   if (!resolve(x, op, mask, Access::kStore, r)) return;
   for (uint32_t v = 0; v < op.imm; ++v) {
     const D* s = slot<D>(x, x.function->aux[op.aux + v]);
+    if (sizeof(E) == sizeof(D) && r.contiguous && op.imm <= 4) {
+      interleave<D>(r.pointer[0] + v * sizeof(D), s, op.imm);
+      continue;
+    }
     const auto write = [&](uint32_t l) {
       const E e = static_cast<E>(s[l]);
       std::memcpy(r.pointer[l] + v * sizeof(E), &e, sizeof(E));
@@ -576,21 +694,26 @@ void copy_async(ExecContext& x, const Op& op, uint32_t mask) {
   from.space = AccessSpace::kGlobal;
   uint32_t reading = mask;
   for (uint32_t l = 0; size && l < kLanes; ++l) reading &= ~(static_cast<uint32_t>(size[l] == 0) << l);
+  normalise(from, mask, op.bytes);
   Request to;
   addresses(x, op.address, op.a, op.offset, to.address);
   to.space = AccessSpace::kShared;
+  normalise(to, mask, op.bytes);
   if (size) {
     // Only the bytes asked for must exist.
     Op part = op;
     for (uint32_t m = reading; m != 0; m &= m - 1) {
       const uint32_t l = static_cast<uint32_t>(std::countr_zero(m));
-      if (!check_alignment(x, op, from, 1u << l, false)) return;
+      Request one = from;
+      normalise(one, 1u << l, op.bytes);
+      if (!check_alignment(x, op, one, 1u << l, false)) return;
       part.bytes = static_cast<uint8_t>(size[l] < op.bytes ? size[l] : op.bytes);
       const bool check = x.check_alignment;
       x.check_alignment = false;
-      const bool found = resolve_global(x, part, 1u << l, Access::kLoad, from);
+      const bool found = resolve_global(x, part, 1u << l, Access::kLoad, one);
       x.check_alignment = check;
       if (!found) return;
+      from.pointer[l] = one.pointer[l];
     }
   } else if (!resolve_global(x, op, mask, Access::kLoad, from)) {
     return;

@@ -1,6 +1,7 @@
 // Control flow, post-dominators and liveness against brute force on random programs.
 #include "runtime/ptx/analysis.h"
 
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <set>
@@ -94,10 +95,6 @@ TEST(ControlFlow, BlocksTileTheFunctionAndEdgesAreThoseOfTheInstructions) {
         if (s != flow.exit()) {
           const auto& p = flow.blocks[s].predecessors;
           EXPECT_EQ(std::count(p.begin(), p.end(), b), 1);
-          EXPECT_EQ(flow.blocks[s].first,
-                    *std::find_if(expected.begin(), expected.end(), [&](uint32_t e) { return e == s; }) == s
-                        ? flow.blocks[s].first
-                        : 0);
         }
     }
     EXPECT_EQ(at, f.instructions.size());
@@ -205,14 +202,25 @@ TEST(RegisterUse, FollowsTheOperandRoles) {
   check(4, {"%rd3", "%r4", "%r5", "%r6"}, {});
 }
 
-TEST(Liveness, SamplesNeedFarFewerRegistersThanTheyDeclare) {
+// What slot compaction rests on: spans that overlap at one place are far fewer than the declared registers.
+TEST(Liveness, SpansOfLargeSamplesOverlapLittle) {
+  int large = 0;
   for (const Sample& s : samples()) {
     const Module m = parse_or_fail(s.text);
     for (const Function& f : m.functions) {
-      const ControlFlow flow = control_flow(f);
-      ASSERT_TRUE(liveness(f, flow).ok());
+      const auto live = liveness(f, control_flow(f));
+      ASSERT_TRUE(live.ok());
+      if (f.register_types.size() < 200) continue;
+      ++large;
+      size_t most = 0;
+      for (uint32_t i = 0; i < f.instructions.size(); ++i)
+        most = std::max<size_t>(most, std::count_if(live->spans.begin(), live->spans.end(), [&](const LiveSpan& span) {
+                                  return span.used() && span.first <= i && i <= span.last;
+                                }));
+      EXPECT_LT(2 * most, f.register_types.size()) << s.name;
     }
   }
+  EXPECT_GT(large, 0);
 }
 
 TEST(ControlFlow, EmptyAndEndlessFunctions) {
