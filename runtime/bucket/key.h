@@ -109,7 +109,8 @@ Expected<Key> parse_key(std::string_view text);
 // digest, which the dispatcher appends). Injective.
 std::string canonical_bytes(const Key& key);
 
-// The key at the front of `bytes`, which is left with what follows it. Errors: kCorruption; kInvalidArgument of validate.
+// The key at the front of `bytes`, which is left with what follows it. Errors: kCorruption; kInvalidArgument of
+// validate.
 Expected<Key> take_canonical(std::string_view& bytes);
 
 // ok if every field is inside its declared domain (a forged or stale key is refused with the field named).

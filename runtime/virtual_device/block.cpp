@@ -50,7 +50,8 @@ void Block::open_if_complete(uint32_t id) {
   bool all = true;
   for (size_t w = 0; w < warps.size(); ++w) {
     const uint32_t live = warps[w].live();
-    const bool here = live != 0 && (barrier.arrived[w] & live) == live;
+    // A warp that arrived and then exited (bar.arrive) still counts.
+    const bool here = barrier.arrived[w] != 0 && (barrier.arrived[w] & live) == live;
     complete += here;
     all = all && (here || live == 0);
     population += static_cast<uint32_t>(std::popcount(barrier.arrived[w]));

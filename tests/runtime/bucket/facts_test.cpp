@@ -29,8 +29,8 @@ Fact random_fact(std::mt19937& rng) {
   }
 }
 
-// With a range among the known facts the set is finite and enumeration decides: what is claimed must hold, of a set that
-// is not empty (an empty one implies everything, which is not claimed).
+// With a range among the known facts the set is finite and enumeration decides: what is claimed must hold, of a set
+// that is not empty (an empty one implies everything, which is not claimed).
 TEST(Implies, ClaimsOnlyWhatEnumerationConfirms) {
   std::mt19937 rng(1);
   int shown = 0, refuted = 0, residue_shown = 0;
