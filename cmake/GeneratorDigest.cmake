@@ -10,7 +10,7 @@ if(NOT TARGET tailor_generator_digest)
   add_custom_target(tailor_generator_digest
     COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${CMAKE_SOURCE_DIR} -DLLVM_VERSION=${llvm_version}
             -DOUTPUT=${TAILOR_GENERATOR_DIGEST_FOLDER}/tailor_generator_digest_value.h
-            -P ${CMAKE_SOURCE_DIR}/runtime/dispatch/generator_digest.cmake
+            -P ${CMAKE_SOURCE_DIR}/cmake/write_generator_digest.cmake
     BYPRODUCTS ${TAILOR_GENERATOR_DIGEST_FOLDER}/tailor_generator_digest_value.h
     COMMENT "Digest of the code generator"
     VERBATIM)

@@ -158,6 +158,14 @@ class Generator : public KernelGenerator {
     return guarded<std::string>([&] { return show_stage(key, stage); });
   }
 
+  std::string toolchain(Emitter emitter) override {
+    const auto named = [](std::string_view name, const compile::LibraryInfo& info) {
+      return fmt::format("{} {}", name, info.found ? info.version : "missing");
+    };
+    const std::string linker = named("nvJitLink", toolchain().nvjitlink());
+    return emitter == Emitter::kLlvm ? linker : named("NVRTC", toolchain().nvrtc()) + ", " + linker;
+  }
+
   std::vector<ToolStatus> tools() override {
     std::vector<ToolStatus> tools;
     tools.push_back({"LLVM", true, emit::llvm_version(), "", ""});

@@ -24,16 +24,13 @@ std::string action_key(const Key& key, std::string_view generator_digest) {
   return bytes;
 }
 
-std::string text_key(const EmittedKernel& emitted, const std::vector<ToolStatus>& tools) {
+std::string text_key(const EmittedKernel& emitted, std::string_view toolchain) {
   std::string bytes;
   bytes.reserve(emitted.text.size() + 256);
   append_part(bytes, to_string(emitted.emitter));
   append_part(bytes, to_string(emitted.arch));
   append_part(bytes, emitted.entry);
-  for (const ToolStatus& tool : tools) {
-    append_part(bytes, tool.name);
-    append_part(bytes, tool.found ? tool.version : "missing");
-  }
+  append_part(bytes, toolchain);
   append_part(bytes, emitted.text);
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return fmt::format("{}{:016x}{:016x}", kTextPrefix, hash.high64, hash.low64);

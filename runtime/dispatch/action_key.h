@@ -15,9 +15,9 @@ namespace tailor {
 std::string action_key(const Key& key, std::string_view generator_digest);
 
 // Second level, after emission: "text:" and the XXH3-128 of text, options and toolchain in hex, each part behind its
-// length. `tools` is KernelGenerator::tools(); what is missing counts as such, so that a text compiled without
+// length. `toolchain` is KernelGenerator::toolchain(); what is missing counts as such, so that a text compiled without
 // nvJitLink is compiled again where it is present.
-std::string text_key(const EmittedKernel& emitted, const std::vector<ToolStatus>& tools);
+std::string text_key(const EmittedKernel& emitted, std::string_view toolchain);
 
 // For people (`tailor cache ls`): the printed key and digest, the text key as it is, or the bytes in hex if neither.
 std::string describe_action_key(std::string_view bytes);

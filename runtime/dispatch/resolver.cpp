@@ -195,7 +195,7 @@ Expected<Resolver::Kernel> Resolver::generate(Attempt& attempt, KernelGenerator&
   TAILOR_RETURN_IF_ERROR(validate(emitted.plan, static_cast<int>(symbols_of(key.op()).size())));
   TAILOR_RETURN_IF_ERROR(check_premises(key.op(), attempt.facts, emitted.premises));
 
-  const std::string text = text_key(emitted, generator.tools());
+  const std::string text = text_key(emitted, generator.toolchain(emitted.emitter));
   TAILOR_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedText> loaded, load_text(attempt, generator, emitted, text));
   // The same code may be launched with another block shape under another key.
   TAILOR_ASSIGN_OR_RETURN(

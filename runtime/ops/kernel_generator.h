@@ -54,6 +54,10 @@ class KernelGenerator {
   // The text of one stage of the way from key to cubin (cubin: raw bytes).
   virtual Expected<std::string> show(const Key& key, Stage stage) = 0;
 
+  // The tools that turn this emitter's text into PTX and cubin, with versions, "missing" for what is not there:
+  // "nvJitLink 13.0". Opens them. Part of the second cache key.
+  virtual std::string toolchain(Emitter emitter) = 0;
+
   virtual std::vector<ToolStatus> tools() = 0;
 };
 

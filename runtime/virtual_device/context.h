@@ -14,9 +14,14 @@ namespace tailor::virtual_device {
 struct SiteCache {
   uint64_t begin = 1;
   uint64_t end = 0;
-  uint8_t* bias = nullptr;        // host = bias + address (wraps)
-  uint8_t* valid_bias = nullptr;  // one byte per byte, 1 = written; nullptr: not tracked
+  // Host addresses are bias + device address, as integers: the sum wraps, which pointers may not.
+  uint64_t bias = 0;
+  uint64_t valid_bias = 0;  // of the marks: one byte per byte, 1 = written
+  bool tracked = false;     // there are marks
   bool read_only = false;
+
+  uint8_t* at(uint64_t address) const { return reinterpret_cast<uint8_t*>(bias + address); }
+  uint8_t* valid_at(uint64_t address) const { return reinterpret_cast<uint8_t*>(valid_bias + address); }
 };
 
 struct Fault {

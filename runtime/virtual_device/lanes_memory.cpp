@@ -256,9 +256,9 @@ bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, 
       fault(x, op, ReportKind::kReadOnly, r.space, l, r.address[l], true);
       return false;
     }
-    for (uint32_t l = 0; l < kLanes; ++l) r.pointer[l] = cache.bias + r.address[l];
-    if (cache.valid_bias) {
-      const auto valid = [&](uint32_t l) { return cache.valid_bias + r.address[l]; };
+    for (uint32_t l = 0; l < kLanes; ++l) r.pointer[l] = cache.at(r.address[l]);
+    if (cache.tracked) {
+      const auto valid = [&](uint32_t l) { return cache.valid_at(r.address[l]); };
       if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
       if (write) mark_valid(op, valid);
     }
@@ -277,8 +277,8 @@ bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, 
         fault(x, op, ReportKind::kReadOnly, r.space, l, r.address[l], true);
         return false;
       }
-      r.pointer[l] = own.bias + r.address[l];
-      valid[l] = own.valid_bias ? own.valid_bias + r.address[l] : nullptr;
+      r.pointer[l] = own.at(r.address[l]);
+      valid[l] = own.tracked ? own.valid_at(r.address[l]) : nullptr;
     }
     // Marks are all ones where they are not kept.
     uint8_t untracked[256];

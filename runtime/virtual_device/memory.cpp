@@ -141,11 +141,9 @@ bool find_allocation(DeviceMemory& memory, uint64_t address, uint32_t bytes, Sit
   if (!allocation || bytes > allocation->end() - address) return false;
   cache.begin = allocation->begin;
   cache.end = allocation->end();
-  const auto bias = [&](uint8_t* host) {
-    return reinterpret_cast<uint8_t*>(reinterpret_cast<uint64_t>(host) - allocation->begin);
-  };
-  cache.bias = bias(allocation->host);
-  cache.valid_bias = allocation->valid ? bias(allocation->valid) : nullptr;
+  cache.bias = reinterpret_cast<uint64_t>(allocation->host) - allocation->begin;
+  cache.valid_bias = reinterpret_cast<uint64_t>(allocation->valid) - allocation->begin;
+  cache.tracked = allocation->valid != nullptr;
   cache.read_only = allocation->read_only;
   return true;
 }

@@ -36,7 +36,7 @@ bool read_generic(ExecContext& x, uint32_t lane, uint64_t address, void* to, uin
   }
   SiteCache cache;
   if (!find_allocation(*x.memory, address, bytes, cache)) return false;
-  std::memcpy(to, cache.bias + address, bytes);
+  std::memcpy(to, cache.at(address), bytes);
   return true;
 }
 bool read_string(ExecContext& x, uint32_t lane, uint64_t address, std::string& to) {

@@ -41,7 +41,7 @@ const std::map<std::string, std::set<std::string>>& allowed_includes() {
       {"codegen",
        {"codegen/tile", "codegen/ops", "codegen/movement", "codegen/kernel", "codegen/layout", "codegen/integer",
         "codegen/emit", "codegen/compile", "runtime/ops", "runtime/bucket", "runtime/ptx"}},
-      {"examples", {}},
+      {"examples", {"runtime/driver"}},
   };
   return rule;
 }
@@ -81,6 +81,8 @@ std::string governing(std::string folder) {
 }
 
 std::string violation(const Include& include) {
+  // Third-party and generated headers without a folder.
+  if (include.header == "xxhash.h" || include.header == "tailor_generator_digest_value.h") return "";
   const std::string from = governing(folder_of_file(include.file));
   if (from.empty()) return include.file + " lies in a folder that the dependency rule does not name";
   const std::string to = governing(folder_of_header(include.header));
@@ -122,7 +124,7 @@ TEST(DependencyRule, EveryIncludePointsTheAllowedWay) {
 TEST(DependencyRule, ThirdPartyHeadersStayInTheirModules) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> homes = {
       {"llvm/", {"codegen/emit"}},
-      {"isl/", {"codegen/layout"}},
+      {"isl/", {"codegen/layout", "codegen"}},
       {"nlohmann/", {"runtime/cli"}},
       {"CLI/", {"runtime/cli"}},
       {"xxhash.h", {"cache", "runtime/dispatch"}},
@@ -134,8 +136,8 @@ TEST(DependencyRule, ThirdPartyHeadersStayInTheirModules) {
     for (const auto& include : includes_of(path, name, '<')) {
       for (const auto& [prefix, allowed] : homes) {
         if (include.header.rfind(prefix, 0) != 0) continue;
-        const bool home = std::any_of(allowed.begin(), allowed.end(),
-                                      [&](const std::string& folder) { return name.rfind(folder + "/", 0) == 0; });
+        const std::string folder = governing(folder_of_file(name));
+        const bool home = std::find(allowed.begin(), allowed.end(), folder) != allowed.end();
         EXPECT_TRUE(home) << name << ":" << include.line << " includes <" << include.header << ">";
       }
     }

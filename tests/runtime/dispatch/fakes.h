@@ -196,6 +196,7 @@ class FakeGenerator : public KernelGenerator {
     return k;
   }
   Expected<std::string> show(const Key&, Stage) override { return std::string("shown"); }
+  std::string toolchain(Emitter) override { return "nvJitLink " + (no_cubin ? "missing" : nvjitlink_version); }
   std::vector<ToolStatus> tools() override {
     return {{"LLVM", true, "19.1.7", "", ""}, {"nvJitLink", !no_cubin, nvjitlink_version, "", ""}};
   }

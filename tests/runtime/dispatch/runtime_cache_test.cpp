@@ -300,7 +300,7 @@ TEST_F(RuntimeCacheTest, ATextWhoseObjectsDoNotLoadIsCompiledAnew) {
     auto store = cache::Store::open(o);
     cache::ActionRecord record = record_of("");
     record.objects = {{"cubin", "not an image"}, {"ptx", "nor this"}};
-    ASSERT_TRUE((*store)->publish(text_key(*emitted, generator_->tools()), record).ok());
+    ASSERT_TRUE((*store)->publish(text_key(*emitted, generator_->toolchain(emitted->emitter)), record).ok());
   }
   EXPECT_EQ(launch(gather_operands()).tier, Tier::kCompiled);
   EXPECT_EQ(launch(gather_operands()).tier, Tier::kDisk);

@@ -1,4 +1,4 @@
-# Run at build time by cmake/GeneratorDigest.cmake: cmake -DSOURCE_DIR=… -DLLVM_VERSION=… -DOUTPUT=… -P generator_digest.cmake
+# Run at build time by cmake/GeneratorDigest.cmake: cmake -DSOURCE_DIR=… -DLLVM_VERSION=… -DOUTPUT=… -P write_generator_digest.cmake
 #
 # Writes OUTPUT, a header with one digest over everything that decides what the code generator emits: the sources under
 # codegen/ and templates/, what they take from runtime/ops and runtime/bucket, and the version of LLVM. Paths are
@@ -15,7 +15,7 @@ foreach(source IN LISTS sources)
 endforeach()
 string(SHA256 digest "${manifest}")
 string(SUBSTRING ${digest} 0 32 digest)
-set(text "// Made by runtime/dispatch/generator_digest.cmake.\n#pragma once\n#define TAILOR_GENERATOR_DIGEST \"${digest}\"\n")
+set(text "// Made by cmake/write_generator_digest.cmake.\n#pragma once\n#define TAILOR_GENERATOR_DIGEST \"${digest}\"\n")
 set(old "")
 if(EXISTS ${OUTPUT})
   file(READ ${OUTPUT} old)
