@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -117,27 +116,53 @@ int64_t ThreadMap::full_waves(const Stream& s, Lowering lowering) const {
   return 0;
 }
 
-// Among the divisors L of V up to the block: at most kMaxInFlight waves; then 128 bytes (a cache line) or the whole row
-// side by side; then few loads beyond what a thread keeps in flight and a group between half a warp and a warp; then
-// the smaller L, which spreads the cost of finding the row's page over more bytes.
-int choose_lanes(int64_t vectors, int64_t vector_bytes, int copies) {
-  const int64_t in_flight = std::max<int64_t>(1, kMaxInFlight / copies);
-  using Score = std::tuple<bool, bool, int64_t, int64_t>;
-  int best = 0;
-  Score best_score;
-  for (int lanes = 1; lanes <= kMaxBlockThreads && lanes <= vectors; ++lanes) {
-    if (vectors % lanes != 0) continue;
-    const int64_t waves = vectors / lanes;
-    const int64_t from_warp = lanes < kWarp / 2 ? kWarp / 2 - lanes : lanes > kWarp ? lanes - kWarp : 0;
-    const Score score{waves > kMaxInFlight, lanes * vector_bytes < std::min<int64_t>(128, vectors * vector_bytes),
-                      from_warp + 2 * std::max<int64_t>(0, waves - in_flight), lanes};
-    if (best == 0 || score < best_score) {
-      best = lanes;
-      best_score = score;
+// Cost of a row with L lanes, in warp-instructions: what a block issues for its R rows, divided by R. A warp pays for
+// finding its rows once and for every wave; a sector counts as four instructions: an SM issues 4 instructions per clock
+// and its share of a Hopper L2 is about 1 sector. Lanes of a warp that hold neighbouring vectors of one run make one
+// segment; its start is anywhere among the aligned places, so n bytes of w-byte vectors touch (n + 32 - w) / 32
+// sectors.
+double row_cost(int lanes, int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies) {
+  constexpr double kFindRow = 64, kWave = 3, kLoopedWave = 4, kSectorBytes = 32, kSectorCost = 4;
+  constexpr int64_t kSampledWaves = 4;
+  const int rows = std::max(1, kMaxBlockThreads / lanes);
+  const int threads = lanes * rows;
+  const int64_t waves = ceil_div(vectors, lanes);
+  const int64_t sampled = std::min(waves, kSampledWaves);
+  const double bytes = static_cast<double>(vector_bytes);
+  double sectors = 0, instructions = 0;
+  for (int first = 0; first < threads; first += kWarp) {
+    const int last = std::min(first + kWarp, threads);
+    instructions +=
+        kFindRow + static_cast<double>(waves * copies) * (kWave + (waves > kMaxHoistedWaves ? kLoopedWave : 0));
+    for (int64_t wave = waves - sampled; wave < waves; ++wave) {
+      int64_t run = 0;  // vectors of the open segment
+      for (int thread = first; thread < last; ++thread) {
+        const int64_t vector = thread % lanes + wave * lanes;
+        if (vector < vectors) ++run;
+        const bool ends = thread + 1 == last || (thread + 1) % lanes == 0 || (vector + 1) % vectors_per_run == 0;
+        if (!ends || run == 0) continue;
+        sectors += (static_cast<double>(run) * bytes + kSectorBytes - bytes) / kSectorBytes;
+        run = 0;
+      }
     }
   }
-  const bool narrow = best < kWarp / 2 && vectors / best > kMaxInFlight;
-  return narrow ? kWarp : best;
+  // Both sides of every copy.
+  sectors *= 2.0 * copies * static_cast<double>(waves) / static_cast<double>(sampled);
+  return (instructions + kSectorCost * sectors) / rows;
+}
+
+// Among the divisors of V that put a cache line of 128 bytes, or the whole row, side by side and leave a thread at most
+// kMaxHoistedWaves accesses, the one with the least cost; a warp with a remainder where that costs less.
+int choose_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies) {
+  const auto cost = [&](int lanes) { return row_cost(lanes, vectors, vectors_per_run, vector_bytes, copies); };
+  int best = 0;
+  double best_cost = 0;
+  for (int lanes = 1; lanes <= kMaxBlockThreads && lanes <= vectors; ++lanes) {
+    const bool line = lanes * vector_bytes >= std::min<int64_t>(128, vectors * vector_bytes);
+    if (vectors % lanes != 0 || !line || vectors / lanes > kMaxHoistedWaves) continue;
+    if (const double c = cost(lanes); best == 0 || c < best_cost) best = lanes, best_cost = c;
+  }
+  return best == 0 || (vectors > kWarp && cost(kWarp) < best_cost) ? kWarp : best;
 }
 
 Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows, Lowering lowering) {
@@ -156,12 +181,13 @@ Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows
   ThreadMap& threads = result.threads;
   switch (lowering) {
     case Lowering::kTail:
-      threads.lanes = choose_lanes(body.count, body.width, static_cast<int>(result.copies.size()));
+      threads.lanes =
+          choose_lanes(body.count, widest->shape.vectors_per_run, body.width, static_cast<int>(result.copies.size()));
       threads.why =
           body.count % threads.lanes == 0
               ? fmt::format("{} vectors = {} lanes * {} waves, exactly", body.count, threads.lanes,
                             body.count / threads.lanes)
-              : fmt::format("{} vectors have no usable divisor: {} full waves of {} lanes and one of {}", body.count,
+              : fmt::format("{} vectors have no divisor that pays: {} full waves of {} lanes and one of {}", body.count,
                             body.count / threads.lanes, threads.lanes, body.count % threads.lanes);
       break;
     case Lowering::kGuarded:

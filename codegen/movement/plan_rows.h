@@ -72,8 +72,8 @@ struct RowPlan {
 // Plans every copy of the rows loop.
 Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows, Lowering lowering);
 
-// The lanes of the tail lowering for V vectors of `vector_bytes` and `copies` copies per row (exposed for tests):
-// a divisor of V where a usable one exists, 32 otherwise.
-int choose_lanes(int64_t vectors, int64_t vector_bytes, int copies);
+// The lanes of the tail lowering for a row of V vectors in runs of `vectors_per_run`, `copies` copies per row (exposed
+// for tests): the divisor of V whose rows cost the fewest instructions and sectors, or 32 and a remainder.
+int choose_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies);
 
 }  // namespace tailor::codegen::movement

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "runtime/virtual_device/program.h"
 
@@ -80,18 +79,6 @@ struct ExecContext {
   Fault fault;
 };
 
-// Why run() gave control back.
-enum class Stop : uint8_t {
-  kJoin,     // pc is the split's join
-  kDiverge,  // a branch: ExecContext::taken go to the target, the rest fall through
-  kSlow,     // the op at pc needs the scheduler; taken = lanes whose guard holds; it has been counted
-  kQuantum,
-  kFault,
-};
-
-// Runs ops from pc until something other than straight code happens. `join`: the op index to stop before.
-using RunFn = Stop (*)(ExecContext& x, uint32_t& pc, uint32_t join);
-
 struct LaneEntry {
   const char* key;  // canonical spelling, e.g. "add.b32"
   LaneFn run;
@@ -107,11 +94,6 @@ struct LaneSet {
   RunFn run;
   LaneEntries groups[5];
 };
-
-// The best compilation for this machine.
-const LaneSet& lane_set();
-// The handler with this key, or nullptr.
-LaneFn find_lane_op(std::string_view key);
 
 // Slow paths that handlers call (memory.cpp). Fills `cache` with the live allocation that holds the whole of
 // [address, address + bytes); false when there is none.

@@ -142,11 +142,13 @@ const ptx::Variable* DecodeContext::shared_variable(uint32_t f, const SymbolRef&
   return nullptr;
 }
 
-Expected<Program> decode(const ptx::Module& module, uint32_t kernel, const std::vector<uint64_t>& addresses) {
-  DecodeContext c{module, addresses, kernel, {}, {}, {}, {}};
+Expected<Program> decode(const ptx::Module& module, uint32_t kernel, const std::vector<uint64_t>& addresses,
+                         const LaneTable& lanes) {
+  DecodeContext c{module, addresses, lanes, kernel, {}, {}, {}, {}};
   const ptx::Function& entry = module.functions[kernel];
   Program& p = c.program;
   p.name = entry.name;
+  p.run = lanes.run();
   p.parameters = entry.parameters;
   p.parameter_bytes = entry.parameter_bytes;
   const auto& d = entry.directives;

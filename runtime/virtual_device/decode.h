@@ -8,13 +8,16 @@
 #include <vector>
 
 #include "runtime/ptx/module.h"
+#include "runtime/virtual_device/lane_set.h"
 #include "runtime/virtual_device/program.h"
 #include "tailor/status.h"
 
 namespace tailor::virtual_device {
 
 // `addresses`: device address of each Module::variables entry in global or constant memory (0 for others).
+// `lanes`: the handlers that the ops will point at.
 // Errors: kUnsupported naming the instruction and its PTX line, for what the virtual device does not execute.
-Expected<Program> decode(const ptx::Module& module, uint32_t kernel, const std::vector<uint64_t>& addresses);
+Expected<Program> decode(const ptx::Module& module, uint32_t kernel, const std::vector<uint64_t>& addresses,
+                         const LaneTable& lanes);
 
 }  // namespace tailor::virtual_device

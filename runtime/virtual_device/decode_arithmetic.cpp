@@ -251,7 +251,7 @@ Status FunctionDecoder::decode_compare(const Instruction& i) {
   if (i.operation == Modifier::kOrOp) imm = 2;
   if (i.operation == Modifier::kXorOp) imm = 3;
   Op op = start(i, Class::kPredicate);
-  op.run = find_lane_op((set ? "set." : "setp.") + compare + "." + suffix);
+  op.run = context_.lanes.find((set ? "set." : "setp.") + compare + "." + suffix);
   if (!op.run) return unsupported_instruction(i);
   op.flags = arithmetic_flags(i);
   uint32_t q = kNoSlot;
@@ -309,7 +309,7 @@ Status FunctionDecoder::decode_move(const Instruction& i) {
     const auto elements = f_.elements(packs ? o[1] : o[0]);
     const unsigned part_bits = ptx::bits_of(type) / static_cast<unsigned>(elements.size());
     Op op = start(i, Class::kMove);
-    op.run = find_lane_op(fmt::format("{}.b{}.b{}", packs ? "pack" : "unpack", ptx::bits_of(type), part_bits));
+    op.run = context_.lanes.find(fmt::format("{}.b{}.b{}", packs ? "pack" : "unpack", ptx::bits_of(type), part_bits));
     if (!op.run || (packs && unpacks)) return unsupported_instruction(i);
     op.imm = static_cast<uint32_t>(elements.size());
     const Width part = part_bits == 64 ? Width::k64 : Width::k32;
@@ -333,7 +333,7 @@ Status FunctionDecoder::decode_move(const Instruction& i) {
   }
   if (o[1].kind == Operand::Kind::kSpecial && width_of(ptx::type_of(o[1].special)) == w) {
     Op op = start(i, Class::kMove);
-    op.run = find_lane_op(w == Width::k64 ? "special.b64" : "special.b32");
+    op.run = context_.lanes.find(w == Width::k64 ? "special.b64" : "special.b32");
     op.imm = static_cast<uint32_t>(o[1].special);
     TAILOR_ASSIGN_OR_RETURN(op.d, destination(o[0]));
     emit(op);
@@ -341,7 +341,7 @@ Status FunctionDecoder::decode_move(const Instruction& i) {
   }
   if (o[1].kind == Operand::Kind::kSymbol && is_local_symbol(o[1])) {
     Op op = start(i, Class::kMove);
-    op.run = find_lane_op("local_address." + wide);
+    op.run = context_.lanes.find("local_address." + wide);
     op.imm = local_offset_[o[1].symbol.index] + static_cast<uint32_t>(o[1].value);
     TAILOR_ASSIGN_OR_RETURN(op.d, destination(o[0]));
     emit(op);
@@ -397,7 +397,7 @@ Status FunctionDecoder::decode_convert(const Instruction& i) {
     } else if (flags == 0) {
       fast = fmt::format("cvt.{}.{}", ptx::to_string(to), ptx::to_string(from));
     }
-    if (!fast.empty() && find_lane_op(fast)) key = fast;
+    if (!fast.empty() && context_.lanes.find(fast)) key = fast;
   }
   if (d == Width::k64) switches |= 8;
   if (s == Width::k64) switches |= 4;

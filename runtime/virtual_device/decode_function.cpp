@@ -283,7 +283,9 @@ Expected<uint32_t> FunctionDecoder::source(const Operand& o, Width want, Type ty
       const Width width = width_of(ptx::type_of(o.special));
       if (width != want) return unsupported_instruction(*current_, "the special register has another width");
       Op op = start(*current_, Class::kMove);
-      op.run = find_lane_op(width == Width::k64 ? "special.b64" : width == Width::k32 ? "special.b32" : "special.pred");
+      op.run = context_.lanes.find(width == Width::k64   ? "special.b64"
+                                   : width == Width::k32 ? "special.b32"
+                                                         : "special.pred");
       op.imm = static_cast<uint32_t>(o.special);
       op.d = allocate(slot_bytes(width));
       const uint32_t slot = op.d;
@@ -294,7 +296,7 @@ Expected<uint32_t> FunctionDecoder::source(const Operand& o, Width want, Type ty
       if (want != Width::k64 && want != Width::k32) break;
       if (is_local_symbol(o)) {
         Op op = start(*current_, Class::kMove);
-        op.run = find_lane_op(want == Width::k64 ? "local_address.b64" : "local_address.b32");
+        op.run = context_.lanes.find(want == Width::k64 ? "local_address.b64" : "local_address.b32");
         op.imm = local_offset_[o.symbol.index] + static_cast<uint32_t>(o.value);
         op.d = allocate(slot_bytes(want));
         const uint32_t slot = op.d;
@@ -319,7 +321,7 @@ Expected<uint32_t> FunctionDecoder::destination(const Operand& o) {
 Status FunctionDecoder::plain(const Instruction& i, std::string_view key, const Operands& operands, Class cls,
                               uint32_t imm, uint8_t flags) {
   const auto o = f_.operands_of(i);
-  const LaneFn run = find_lane_op(key);
+  const LaneFn run = context_.lanes.find(key);
   if (!run || o.size() < operands.sources.size() + 1) return unsupported_instruction(i);
   Op op = start(i, cls);
   op.run = run;
@@ -415,7 +417,7 @@ Status FunctionDecoder::decode_instruction(const Instruction& i) {
     case Opcode::kCreatePolicyRange:
     case Opcode::kCreatePolicyCvt: {
       Op op = start(i, Class::kOther);
-      op.run = find_lane_op("mov.b64");
+      op.run = context_.lanes.find("mov.b64");
       TAILOR_ASSIGN_OR_RETURN(op.d, destination(f_.operands_of(i)[0]));
       op.a = context_.constant(Width::k64, 0);
       emit(op);
@@ -568,7 +570,7 @@ Status FunctionDecoder::decode_warp(const Instruction& i) {
     return {};
   };
   const auto finish = [&](std::string_view key, const Operand& members) -> Status {
-    op.run = find_lane_op(key);
+    op.run = context_.lanes.find(key);
     TAILOR_ASSIGN_OR_RETURN(const uint32_t mask, source(members, Width::k32));
     op.aux = add_aux({mask, predicate});
     emit(op);
@@ -577,7 +579,7 @@ Status FunctionDecoder::decode_warp(const Instruction& i) {
   switch (i.opcode) {
     case Opcode::kActivemask:
       op.kind = OpKind::kLane;
-      op.run = find_lane_op("activemask");
+      op.run = context_.lanes.find("activemask");
       TAILOR_RETURN_IF_ERROR(write_to(o[0]));
       emit(op);
       return {};

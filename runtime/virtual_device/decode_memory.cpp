@@ -146,7 +146,7 @@ Status FunctionDecoder::decode_load(const Instruction& i) {
         return unsupported_instruction(i, fmt::format("the access leaves parameter {} of {} bytes", p.name, p.bytes));
       }
       op.offset += static_cast<int64_t>(p.offset);
-      op.run = find_lane_op("ld.param." + element);
+      op.run = context_.lanes.find("ld.param." + element);
     } else {
       Operand whole = o[1];
       whole.kind = Operand::Kind::kSymbol;
@@ -157,7 +157,7 @@ Status FunctionDecoder::decode_load(const Instruction& i) {
         return unsupported_instruction(i, "the access leaves the parameter");
       }
       op.a = planes.slot;
-      op.run = find_lane_op("ld.plane." + element);
+      op.run = context_.lanes.find("ld.plane." + element);
     }
     if (!op.run) return unsupported_instruction(i);
     emit(op);
@@ -166,7 +166,7 @@ Status FunctionDecoder::decode_load(const Instruction& i) {
   op.kind = OpKind::kMemory;
   TAILOR_RETURN_IF_ERROR(memory_address(i, o[1], i.space, bytes, op));
   op.cls = ptx::is_param(i.space) ? Class::kParam : class_of(op.space, true);
-  op.run = find_lane_op(bits == 128 ? "ld.128" : "ld." + element);
+  op.run = context_.lanes.find(bits == 128 ? "ld.128" : "ld." + element);
   if (!op.run || (bits == 128 && slots.size() != 1)) return unsupported_instruction(i);
   emit(op);
   return {};
@@ -196,7 +196,7 @@ Status FunctionDecoder::decode_store(const Instruction& i) {
     }
     op.offset = o[0].value;
     op.a = planes.slot;
-    op.run = find_lane_op("st.plane." + element);
+    op.run = context_.lanes.find("st.plane." + element);
     if (!op.run) return unsupported_instruction(i);
     emit(op);
     return {};
@@ -205,7 +205,7 @@ Status FunctionDecoder::decode_store(const Instruction& i) {
   op.flags = kIsStore;
   TAILOR_RETURN_IF_ERROR(memory_address(i, o[0], i.space, bytes, op));
   op.cls = class_of(op.space, false);
-  op.run = find_lane_op(bits == 128 ? "st.128" : "st." + element);
+  op.run = context_.lanes.find(bits == 128 ? "st.128" : "st." + element);
   if (!op.run || (bits == 128 && slots.size() != 1)) return unsupported_instruction(i);
   emit(op);
   return {};
@@ -229,7 +229,7 @@ Status FunctionDecoder::decode_atomic(const Instruction& i) {
     op.imm = static_cast<uint32_t>(slots.size());
     op.aux = static_cast<uint32_t>(out_->aux.size());
     out_->aux.insert(out_->aux.end(), slots.begin(), slots.end());
-    op.run = find_lane_op("red.vector.f32");
+    op.run = context_.lanes.find("red.vector.f32");
     emit(op);
     return {};
   }
@@ -249,7 +249,7 @@ Status FunctionDecoder::decode_atomic(const Instruction& i) {
   } else {
     key = fmt::format("atom.{}{}", ptx::is_signed(type) ? 's' : 'u', bits);
   }
-  op.run = find_lane_op(key);
+  op.run = context_.lanes.find(key);
   if (!op.run) return unsupported_instruction(i);
   TAILOR_RETURN_IF_ERROR(memory_address(i, o[at], i.space, bits / 8, op));
   if (atom) {
@@ -273,7 +273,7 @@ Status FunctionDecoder::decode_copy_async(const Instruction& i) {
   }
   Op op = start(i, Class::kGlobalLoad);
   op.kind = OpKind::kMemory;
-  op.run = find_lane_op("cp.async");
+  op.run = context_.lanes.find("cp.async");
   Op from = op;
   TAILOR_RETURN_IF_ERROR(memory_address(i, o[1], Space::kGlobal, static_cast<uint32_t>(size), from));
   TAILOR_RETURN_IF_ERROR(memory_address(i, o[0], Space::kShared, static_cast<uint32_t>(size), op));

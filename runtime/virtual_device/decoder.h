@@ -11,7 +11,7 @@
 
 #include "runtime/ptx/analysis.h"
 #include "runtime/ptx/module.h"
-#include "runtime/virtual_device/context.h"
+#include "runtime/virtual_device/lane_set.h"
 #include "runtime/virtual_device/program.h"
 #include "tailor/status.h"
 
@@ -26,6 +26,7 @@ uint32_t slot_bytes(Width width);
 struct DecodeContext {
   const ptx::Module& module;
   const std::vector<uint64_t>& addresses;
+  const LaneTable& lanes;
   uint32_t kernel;
   Program program;
   std::vector<uint64_t> shared_module;  // address of each shared module variable; 0: unused

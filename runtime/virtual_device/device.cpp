@@ -145,7 +145,7 @@ std::optional<LoadFailure> load_library(Device& device, std::string_view text, s
   }
   for (uint32_t f = 0; f < module.functions.size(); ++f) {
     if (!module.functions[f].entry || !module.functions[f].defined) continue;
-    auto program = decode(module, f, addresses);
+    auto program = decode(module, f, addresses, lane_table(device.options.portable_lanes));
     if (!program.ok()) return fail(ReportKind::kUnsupportedPtx, program.status().message());
     auto kernel = std::make_unique<Kernel>();
     kernel->program = std::move(*program);

@@ -31,7 +31,7 @@ class Launch {
         warps_((threads_ + kLanes - 1) / kLanes),
         shared_bytes_(program_.dynamic_shared_offset + request.dynamic_shared_bytes),
         sites_(program_.sites),
-        run_(lane_set().run) {
+        run_(program_.run) {
     shared_bytes_ = std::max(shared_bytes_, program_.static_shared_bytes);
     for (auto& ids : thread_ids_) ids.resize(size_t{warps_} * kLanes);
     for (uint32_t t = 0; t < warps_ * kLanes; ++t) {

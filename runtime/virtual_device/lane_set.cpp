@@ -1,10 +1,4 @@
-// Chooses among the compilations of the lane handlers at run time, and finds handlers by key.
-#include <algorithm>
-#include <cstring>
-#include <string_view>
-#include <unordered_map>
-
-#include "runtime/virtual_device/context.h"
+#include "runtime/virtual_device/lane_set.h"
 
 namespace tailor::virtual_device {
 
@@ -19,7 +13,7 @@ LaneSet make_lane_set();
 
 namespace {
 
-LaneSet choose() {
+LaneSet best() {
 #ifdef TAILOR_HAVE_X86_64_V3
   // The features of x86-64-v3 that the compiler may use.
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
@@ -30,26 +24,23 @@ LaneSet choose() {
   return isa_baseline::make_lane_set();
 }
 
-using Index = std::unordered_map<std::string_view, LaneFn>;
-Index make_index() {
-  Index index;
-  for (const LaneEntries& group : lane_set().groups) {
-    for (uint32_t i = 0; i < group.count; ++i) index.emplace(group.first[i].key, group.first[i].run);
-  }
-  return index;
-}
-
 }  // namespace
 
-const LaneSet& lane_set() {
-  static const LaneSet set = choose();
-  return set;
+LaneTable::LaneTable(const LaneSet& set) : set_(set) {
+  for (const LaneEntries& group : set_.groups) {
+    for (uint32_t i = 0; i < group.count; ++i) index_.emplace(group.first[i].key, group.first[i].run);
+  }
 }
 
-LaneFn find_lane_op(std::string_view key) {
-  static const Index index = make_index();
-  const auto found = index.find(key);
-  return found == index.end() ? nullptr : found->second;
+LaneFn LaneTable::find(std::string_view key) const {
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : found->second;
+}
+
+const LaneTable& lane_table(bool portable) {
+  static const LaneTable chosen(best());
+  static const LaneTable baseline(isa_baseline::make_lane_set());
+  return portable ? baseline : chosen;
 }
 
 }  // namespace tailor::virtual_device

@@ -21,6 +21,17 @@ struct Op;
 // Performs `op` for the lanes of `mask` (never 0). A memory handler may set ExecContext::fault instead.
 using LaneFn = void (*)(ExecContext& x, const Op& op, uint32_t mask);
 
+// Why a run of ops gave control back.
+enum class Stop : uint8_t {
+  kJoin,     // pc is the split's join
+  kDiverge,  // a branch: ExecContext::taken go to the target, the rest fall through
+  kSlow,     // the op at pc needs the scheduler; taken = lanes whose guard holds; it has been counted
+  kQuantum,
+  kFault,
+};
+// Runs ops from pc until something other than straight code happens. `join`: the op index to stop before.
+using RunFn = Stop (*)(ExecContext& x, uint32_t& pc, uint32_t join);
+
 inline constexpr uint32_t kConstantBank = 0x80000000u;
 inline constexpr uint32_t kNoSlot = 0x7FFFFFFFu;  // a sink, or an operand that is absent
 
@@ -139,6 +150,7 @@ struct SharedVariable {
 // One kernel with the functions it can reach. functions[0] is the entry.
 struct Program {
   std::string name;
+  RunFn run = nullptr;  // of the handlers that the ops point at
   std::vector<DecodedFunction> functions;
   std::vector<uint32_t> function_of_module_index;  // ptx::kNoIndex where not reachable
   std::vector<uint8_t> constants;                  // the constant bank

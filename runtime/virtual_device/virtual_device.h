@@ -39,6 +39,9 @@ struct Options {
   bool execute = true;
   // Memory traffic counters (requests, sectors, wavefronts). Instruction counters are always on.
   bool count_traffic = true;
+  // Libraries loaded while it is on use the handlers compiled for every machine of the architecture, as on a machine
+  // without the instruction sets that the faster ones need. Results are the same.
+  bool portable_lanes = false;
   // printf text also goes to the process's standard output.
   bool echo_output = false;
   // Warp-instructions after which a launch is stopped as runaway.

@@ -196,20 +196,19 @@ INSTANTIATE_TEST_SUITE_P(All, Movement, testing::Combine(testing::ValuesIn(kOps)
                            return name;
                          });
 
-TEST(Lanes, DivideTheVectorsWhereADivisorIsUsable) {
+TEST(Lanes, DivideTheVectorsWhereADivisorPays) {
   using codegen::movement::choose_lanes;
-  EXPECT_EQ(choose_lanes(128, 16, 1), 16);
-  EXPECT_EQ(choose_lanes(128, 16, 2), 32);
-  EXPECT_EQ(choose_lanes(127, 16, 1), 127);
-  EXPECT_EQ(choose_lanes(1, 4, 1), 1);
-  EXPECT_EQ(choose_lanes(257, 16, 1), 32);      // prime beyond a block
-  EXPECT_EQ(choose_lanes(2 * 257, 16, 1), 32);  // only 1 and 2 divide it
+  EXPECT_EQ(choose_lanes(1, 1, 4, 1), 1);
+  EXPECT_EQ(choose_lanes(127, 127, 16, 1), 32);  // prime: one lane test is cheaper than four warps that find one row
+  EXPECT_EQ(choose_lanes(257, 257, 16, 1), 32);  // prime beyond a block
   for (int64_t v = 1; v <= 2048; ++v) {
-    const int lanes = choose_lanes(v, 16, 1);
-    EXPECT_GE(lanes, 1);
-    EXPECT_LE(lanes, 256);
-    if (v <= 256) {
-      EXPECT_EQ(v % lanes, 0) << v;
+    for (int copies : {1, 2}) {
+      const int lanes = choose_lanes(v, v, 16, copies);
+      EXPECT_GE(lanes, 1);
+      EXPECT_LE(lanes, 256);
+      EXPECT_TRUE(lanes == 32 || v % lanes == 0) << v;
+      // A power of two of vectors never needs a remainder, nor lanes that a warp boundary parts.
+      EXPECT_TRUE((v & (v - 1)) != 0 || (lanes & (lanes - 1)) == 0) << v;
     }
   }
 }

@@ -126,10 +126,16 @@ class Instruction : public testing::DeviceTest {
       return;
     }
   }
+  // With the handlers chosen for this machine, then with the portable ones.
   void check_all(const std::vector<Case>& cases) {
-    for (const Case& c : cases) {
-      check(c);
-      if (HasFailure()) break;
+    for (const bool portable : {false, true}) {
+      Options o;
+      o.portable_lanes = portable;
+      set_options(o);
+      for (const Case& c : cases) {
+        check(c);
+        if (HasFailure()) FAIL() << (portable ? "portable handlers" : "this machine's handlers");
+      }
     }
   }
 };

@@ -11,7 +11,7 @@
 namespace tailor::virtual_device {
 namespace {
 
-// The four functions of NVRTC that are needed, by their documented C signatures.
+// The functions of NVRTC that are needed, by their documented C signatures.
 struct Nvrtc {
   int (*create)(void**, const char*, const char*, int, const char* const*, const char* const*) = nullptr;
   int (*compile)(void*, int, const char* const*) = nullptr;
@@ -19,6 +19,7 @@ struct Nvrtc {
   int (*ptx)(void*, char*) = nullptr;
   int (*log_size)(void*, size_t*) = nullptr;
   int (*log)(void*, char*) = nullptr;
+  int (*destroy)(void**) = nullptr;
 
   static const Nvrtc* open() {
     static const Nvrtc* const opened = []() -> const Nvrtc* {
@@ -38,7 +39,8 @@ struct Nvrtc {
       get(n.ptx, "nvrtcGetPTX");
       get(n.log_size, "nvrtcGetProgramLogSize");
       get(n.log, "nvrtcGetProgramLog");
-      return n.create && n.compile && n.ptx_size && n.ptx && n.log_size && n.log ? &n : nullptr;
+      get(n.destroy, "nvrtcDestroyProgram");
+      return n.create && n.compile && n.ptx_size && n.ptx && n.log_size && n.log && n.destroy ? &n : nullptr;
     }();
     return opened;
   }
@@ -68,6 +70,7 @@ class NvrtcKernel : public testing::DeviceTest {
     n.ptx_size(program, &size);
     std::string ptx(size, 0);
     n.ptx(program, ptx.data());
+    n.destroy(&program);
     return load(ptx.c_str());
   }
   std::mt19937 random{7};
