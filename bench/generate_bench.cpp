@@ -9,7 +9,8 @@
 #include "runtime/ops/kernel_generator.h"
 #include "runtime/ops/problem.h"
 
-extern "C" tailor::KernelGenerator* tailor_create_kernel_generator(const tailor::GeneratorOptions& options);
+extern "C" tailor::KernelGenerator* tailor_create_kernel_generator(uint64_t interface,
+                                                                   const tailor::GeneratorOptions& options);
 
 namespace {
 
@@ -50,11 +51,11 @@ tailor::Key gather_key(Emitter emitter, bool) {
 
 void key_to_cubin(benchmark::State& state, tailor::Key (*make)(Emitter, bool), Emitter emitter, bool misaligned,
                   bool fresh) {
-  std::unique_ptr<tailor::KernelGenerator> generator(tailor_create_kernel_generator({}));
+  std::unique_ptr<tailor::KernelGenerator> generator(tailor_create_kernel_generator(tailor::kGeneratorInterface, {}));
   const tailor::Key key = make(emitter, misaligned);
   std::map<std::string, double> phases;
   for (auto _ : state) {
-    if (fresh) generator.reset(tailor_create_kernel_generator({}));
+    if (fresh) generator.reset(tailor_create_kernel_generator(tailor::kGeneratorInterface, {}));
     auto emitted = generator->emit(key);
     if (!emitted.ok()) return state.SkipWithError(emitted.status().to_string().c_str());
     auto compiled = generator->compile(*emitted, true);

@@ -269,7 +269,8 @@ std::unique_ptr<KernelGenerator> make_generator(const GeneratorOptions& options)
 
 }  // namespace tailor::codegen
 
-tailor::KernelGenerator* tailor_create_kernel_generator(const tailor::GeneratorOptions& options) {
+tailor::KernelGenerator* tailor_create_kernel_generator(uint64_t interface, const tailor::GeneratorOptions& options) {
+  if (interface != tailor::kGeneratorInterface) return nullptr;
   try {
     return tailor::codegen::make_generator(options).release();
   } catch (const std::exception&) {

@@ -16,6 +16,6 @@ std::unique_ptr<KernelGenerator> make_generator(const GeneratorOptions& options)
 
 }  // namespace tailor::codegen
 
-// nullptr when memory runs out.
+// nullptr when memory runs out or `interface` is not kGeneratorInterface.
 extern "C" __attribute__((visibility("default"))) tailor::KernelGenerator* tailor_create_kernel_generator(
-    const tailor::GeneratorOptions& options);
+    uint64_t interface, const tailor::GeneratorOptions& options);

@@ -1,8 +1,8 @@
 // Sources:
 //   NVIDIA  CUDA C++ Programming Guide (32 banks of 4 bytes; lanes in one dword share it); half-warps for 64 bits and
 //           quarter-warps for 128 bits: GTC 2019 S9593, CUTLASS issue 328, and Triton's bank model. On compute
-//           capability 7.x pairs of lanes with equal addresses can need fewer requests; the rows are upper bounds there.
-//           ldmatrix: each 8 × 16-byte row group is one pass of 128 bytes (PTX ISA, ldmatrix).
+//           capability 7.x pairs of lanes with equal addresses can need fewer requests; the rows are upper bounds
+//           there. ldmatrix: each 8 × 16-byte row group is one pass of 128 bytes (PTX ISA, ldmatrix).
 //   AMD     ROCm composable_kernel, docs/conceptual/ck_tile/hardware/lds_bank_conflicts.rst; amd-shark-ai
 //           docs/empirical-lds (measured); HipKittens analysis/paper_experiments/phases (measured on gfx950).
 #include "codegen/layout/bank_tables.h"
@@ -36,7 +36,8 @@ std::vector<LaneGroup> repeated(const std::vector<LaneGroup>& groups, int period
 }
 
 // b128 reads of gfx942 and gfx1100, and b96 reads of gfx950.
-const std::vector<LaneGroup> kInterleaved8 = {{{0, 3}, {20, 23}}, {{4, 7}, {16, 19}}, {{8, 11}, {28, 31}}, {{12, 15}, {24, 27}}};
+const std::vector<LaneGroup> kInterleaved8 = {
+    {{0, 3}, {20, 23}}, {{4, 7}, {16, 19}}, {{8, 11}, {28, 31}}, {{12, 15}, {24, 27}}};
 // b128 reads of gfx950.
 const std::vector<LaneGroup> kInterleaved16 = {{{0, 3}, {12, 15}, {20, 27}}, {{4, 11}, {16, 19}, {28, 31}}};
 
@@ -50,7 +51,8 @@ void add_nvidia(std::vector<BankModel>& rows) {
                                {"ld.shared.b32", "st.shared.b32", 4, 32},
                                {"ld.shared.b64", "st.shared.b64", 8, 16},
                                {"ld.shared.b128", "st.shared.b128", 16, 8}};
-  for (const Width& w : kWidths) rows.push_back({"nvidia", w.read, 32, w.bytes, 32, 1, consecutive(32, w.group), kNvidia});
+  for (const Width& w : kWidths)
+    rows.push_back({"nvidia", w.read, 32, w.bytes, 32, 1, consecutive(32, w.group), kNvidia});
   for (const Width& w : kWidths) {
     rows.push_back({"nvidia", w.write, 32, w.bytes, 32, 1, consecutive(32, w.group), kNvidia});
   }

@@ -47,16 +47,16 @@ Status missing_row(std::string_view arch, std::string_view what) {
 Status check_addresses(const BankModel& model, std::span<const int64_t> addresses) {
   const auto expected = static_cast<size_t>(model.lanes) * static_cast<size_t>(model.parts);
   if (addresses.size() != expected) {
-    return invalid_argument(
-        fmt::format("{} addresses given; {} takes {}", addresses.size(), model.opcode, expected));
+    return invalid_argument(fmt::format("{} addresses given; {} takes {}", addresses.size(), model.opcode, expected));
   }
   // b96 takes 4-byte alignment at least; the others their own width.
   const int64_t alignment = integer::is_pow2(static_cast<uint64_t>(model.bytes)) ? model.bytes : 4;
   for (size_t i = 0; i < addresses.size(); ++i) {
     if (addresses[i] == kInactiveLane) continue;
     if (addresses[i] < 0 || addresses[i] % alignment != 0) {
-      return invalid_argument(fmt::format("lane {} has address {}; {} needs a multiple of {} bytes that is not negative",
-                                          i, addresses[i], model.opcode, alignment));
+      return invalid_argument(
+          fmt::format("lane {} has address {}; {} needs a multiple of {} bytes that is not negative", i, addresses[i],
+                      model.opcode, alignment));
     }
   }
   return {};
@@ -73,8 +73,9 @@ std::vector<Dword> dwords_of(const BankModel& model, const LaneGroup& group, std
     }
   }
   std::stable_sort(dwords.begin(), dwords.end(), [](const Dword& a, const Dword& b) { return a.index < b.index; });
-  dwords.erase(std::unique(dwords.begin(), dwords.end(), [](const Dword& a, const Dword& b) { return a.index == b.index; }),
-               dwords.end());
+  dwords.erase(
+      std::unique(dwords.begin(), dwords.end(), [](const Dword& a, const Dword& b) { return a.index == b.index; }),
+      dwords.end());
   return dwords;
 }
 

@@ -56,7 +56,7 @@ constexpr int64_t kInactiveLane = -1;
 using LaneAddresses = std::vector<int64_t>;
 
 struct BankConflicts {
-  int64_t cost = 0;       // passes
+  int64_t cost = 0;  // passes
   // Passes that any placement of the same dwords would need: Σ over groups of ⌈distinct dwords / banks⌉.
   int64_t ideal = 0;
   std::vector<int64_t> group_cost;  // parts × groups

@@ -16,6 +16,7 @@ using integer::Checked;
 using integer::F2Map;
 
 constexpr int64_t kEnumerationLimit = 1 << 20;
+constexpr int64_t kOffsetLimit = 1 << 16;
 constexpr int64_t kDecayLimit = 1 << 16;
 
 Status refuse(std::string_view operation, const ComposedLayout& layout, std::string_view why) {
@@ -24,7 +25,15 @@ Status refuse(std::string_view operation, const ComposedLayout& layout, std::str
 
 bool is_power_of_two(int64_t n) { return n > 0 && integer::is_pow2(static_cast<uint64_t>(n)); }
 
-int log2_of(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
+int width_of(uint64_t word) { return static_cast<int>(std::bit_width(word)); }
+
+// The factor on words below `end` only: bits that never occur count as kept.
+F2Map restricted(const F2Map& factor, int64_t end) {
+  std::vector<uint64_t> columns = factor.columns();
+  const auto reached = static_cast<size_t>(end <= 1 ? 0 : width_of(static_cast<uint64_t>(end - 1)));
+  if (columns.size() > reached) columns.resize(reached);
+  return F2Map::create(std::move(columns))->normalized();
+}
 
 // Columns of a strided layout, and where two of them share a bit: there the sum carries and the xor does not.
 Expected<F2Map> strided_columns(const StridedLayout& layout) {
@@ -94,21 +103,58 @@ Expected<F2Map> pass_through(const F2Map& m, const F2Map& x, const StridedLayout
   return t.normalized();
 }
 
+// Leaves of negative stride walked from their other end, or back: x becomes extent - 1 - x. `offset` moves along.
+Mode reversed(const Mode& mode, const Mode& like, Checked& offset) {
+  if (!like.group) {
+    if (like.stride >= 0) return mode;
+    if (!mode.group) {
+      offset += Checked(mode.extent - 1) * mode.stride;
+      return Mode::leaf(mode.extent, -mode.stride);
+    }
+  }
+  std::vector<Mode> modes;
+  for (size_t k = 0; k < mode.modes.size(); ++k) {
+    modes.push_back(reversed(mode.modes[k], like.group ? like.modes[k] : like, offset));
+  }
+  return Mode::of(std::move(modes));
+}
+
+bool has_negative_stride(const StridedLayout& layout) {
+  const std::vector<Mode> leaves = layout.leaves();
+  return std::any_of(leaves.begin(), leaves.end(), [](const Mode& leaf) { return leaf.stride < 0; });
+}
+
 // a(offset + l(i)) as offset' + l'(i): a has one mode, or no digit carries (seen by enumeration).
 Expected<ComposedLayout> through_offset(const StridedLayout& a, int64_t offset, const StridedLayout& l) {
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout composed, composition(a, l));
-  if (offset == 0 || l.size() == 0) return ComposedLayout(std::move(composed));
+  if (l.size() == 0) {
+    TAILOR_ASSIGN_OR_RETURN(StridedLayout composed, composition(a, l));
+    return ComposedLayout(std::move(composed));
+  }
   TAILOR_ASSIGN_OR_RETURN(StridedLayout flat, coalesce(a));
   if (!flat.root().group) {
+    TAILOR_ASSIGN_OR_RETURN(StridedLayout composed, composition(a, l));
     const Checked moved = Checked(offset) * flat.root().stride;
     if (!moved.ok()) return integer::overflow_error("the offset of the composition");
     return ComposedLayout::create({}, moved.value(), std::move(composed));
   }
+  if (has_negative_stride(l)) {
+    Checked start = offset;
+    TAILOR_ASSIGN_OR_RETURN(StridedLayout forward, StridedLayout::create(reversed(l.root(), l.root(), start)));
+    if (!start.ok()) return integer::overflow_error("the offset of the composition");
+    TAILOR_ASSIGN_OR_RETURN(ComposedLayout composed, through_offset(a, start.value(), forward));
+    Checked end = composed.offset();
+    TAILOR_ASSIGN_OR_RETURN(StridedLayout back,
+                            StridedLayout::create(reversed(composed.layout().root(), l.root(), end)));
+    if (!end.ok()) return integer::overflow_error("the offset of the composition");
+    return ComposedLayout::create({}, end.value(), std::move(back));
+  }
+  TAILOR_ASSIGN_OR_RETURN(StridedLayout composed, composition(a, l));
+  if (offset == 0) return ComposedLayout(std::move(composed));
   TAILOR_ASSIGN_OR_RETURN(ComposedLayout inner, ComposedLayout::create({}, offset, l));
-  TAILOR_ASSIGN_OR_RETURN(std::vector<int64_t> arguments, inner.values(kEnumerationLimit));
+  TAILOR_ASSIGN_OR_RETURN(std::vector<int64_t> arguments, inner.values(kOffsetLimit));
   TAILOR_ASSIGN_OR_RETURN(int64_t moved, a.evaluate(offset));
   TAILOR_ASSIGN_OR_RETURN(ComposedLayout result, ComposedLayout::create({}, moved, std::move(composed)));
-  TAILOR_ASSIGN_OR_RETURN(std::vector<int64_t> values, result.values(kEnumerationLimit));
+  TAILOR_ASSIGN_OR_RETURN(std::vector<int64_t> values, result.values(kOffsetLimit));
   for (size_t i = 0; i < arguments.size(); ++i) {
     TAILOR_ASSIGN_OR_RETURN(int64_t expected, a.evaluate(arguments[i]));
     if (expected == values[i]) continue;
@@ -119,32 +165,50 @@ Expected<ComposedLayout> through_offset(const StridedLayout& a, int64_t offset, 
   return result;
 }
 
+// The bits of a's index that the factor moves, as columns; the digits above them must lie above all of these columns,
+// so that the two parts of a value are added without carries.
+Expected<F2Map> columns_under(const StridedLayout& a, int bits) {
+  TAILOR_ASSIGN_OR_RETURN(StridedLayout words, StridedLayout::leaf(int64_t{1} << bits, 1));
+  TAILOR_ASSIGN_OR_RETURN(StridedLayout parts, logical_divide(a, words));
+  TAILOR_ASSIGN_OR_RETURN(StridedLayout low, StridedLayout::create(parts.root().modes[0]));
+  TAILOR_ASSIGN_OR_RETURN(StridedLayout high, StridedLayout::create(parts.root().modes[1]));
+  TAILOR_ASSIGN_OR_RETURN(F2Map columns, strided_columns(low));
+  for (const Mode& leaf : high.leaves()) {
+    if (leaf.extent <= 1) continue;
+    if (leaf.stride < 0 || integer::pow2_valuation(leaf.stride) < columns.output_bits()) {
+      return invalid_argument(fmt::format("stride {} of {} reaches into the bits below {} that the factor moves",
+                                          leaf.stride, a.to_string(), int64_t{1} << columns.output_bits()));
+    }
+  }
+  return columns;
+}
+
 // a ∘ b for strided a.
 Expected<ComposedLayout> compose_strided(const StridedLayout& a, const ComposedLayout& b) {
   if (!b.has_factor()) return through_offset(a, b.offset(), b.layout());
   if (a.size() == 0 || b.size() == 0) return refuse("composition", b, "an extent is 0; it must be at least 1");
-  auto matrix = strided_columns(a);
+  TAILOR_ASSIGN_OR_RETURN(ComposedLayout arguments, ComposedLayout::create({}, b.offset(), b.layout()));
+  const F2Map factor = restricted(b.factor(), arguments.cosize());
+  if (factor.input_bits() == 0) return through_offset(a, b.offset(), b.layout());
+  if (arguments.cosize() > a.size() || b.cosize() > a.size()) {
+    return refuse("composition", b,
+                  fmt::format("the swizzle leaves the domain of {}: it acts on values up to {} and gives values up to "
+                              "{}, the size is {}",
+                              a.to_string(), arguments.cosize() - 1, b.cosize() - 1, a.size()));
+  }
+  const int bits = std::max(factor.input_bits(), factor.output_bits());
+  if (bits >= integer::kF2Bits || int64_t{1} << bits > a.size()) {
+    return refuse("composition", b,
+                  fmt::format("the swizzle leaves the domain of {}: it moves the bits of words below {}, the size is {}",
+                              a.to_string(), uint64_t{1} << bits, a.size()));
+  }
+  auto matrix = columns_under(a, bits);
   if (!matrix.ok()) {
     return refuse("composition", b, "its xor factor has to pass through a layout, but " + matrix.status().message());
   }
-  const int bits = log2_of(a.size());
-  for (int j = 0; j < bits; ++j) {
-    const uint64_t image = b.factor().apply_extended(uint64_t{1} << j);
-    if (std::bit_width(image) > bits) {
-      return refuse("composition", b,
-                    fmt::format("the swizzle leaves the domain of {}: {} goes to {}, its size is {}", a.to_string(),
-                                uint64_t{1} << j, image, a.size()));
-    }
-  }
-  TAILOR_ASSIGN_OR_RETURN(ComposedLayout arguments, ComposedLayout::create({}, b.offset(), b.layout()));
-  if (arguments.cosize() > a.size()) {
-    return refuse("composition", b,
-                  fmt::format("reaches index {} of {}, whose size is {}", arguments.cosize() - 1, a.to_string(),
-                              a.size()));
-  }
-  TAILOR_ASSIGN_OR_RETURN(F2Map factor, pass_through(*matrix, b.factor(), a));
+  TAILOR_ASSIGN_OR_RETURN(F2Map moved, pass_through(*matrix, factor, a));
   TAILOR_ASSIGN_OR_RETURN(ComposedLayout inner, through_offset(a, b.offset(), b.layout()));
-  return ComposedLayout::create(std::move(factor), inner.offset(), inner.layout());
+  return ComposedLayout::create(std::move(moved), inner.offset(), inner.layout());
 }
 
 // A word that two words share as image, for a factor without inverse.
@@ -384,7 +448,7 @@ Expected<ComposedLayout> right_inverse(const ComposedLayout& layout) {
   int bits = 0;
   for (int k = 1; (int64_t{1} << k) <= inner.size() && k < integer::kF2Bits; ++k) {
     bool kept = true;
-    for (int j = 0; j < k; ++j) kept = kept && std::bit_width(inverse->apply_extended(uint64_t{1} << j)) <= k;
+    for (int j = 0; j < k; ++j) kept = kept && width_of(inverse->apply_extended(uint64_t{1} << j)) <= k;
     if (kept) bits = k;
   }
   TAILOR_ASSIGN_OR_RETURN(StridedLayout words, StridedLayout::leaf(int64_t{1} << bits, 1));

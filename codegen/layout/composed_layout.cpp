@@ -111,8 +111,8 @@ Expected<ComposedLayout> ComposedLayout::create(F2Map factor, int64_t offset, St
   if (result.layout_.size() == 0) return result;
   const Range range = range_of(result.layout_);
   const Checked low = Checked(offset) + range.low;
-  const Checked high = Checked(offset) + range.high;
-  if (!low.ok() || !high.ok()) return integer::overflow_error("offset plus layout " + result.layout_.to_string());
+  const Checked high = Checked(offset) + range.high;  // with room for the cosize
+  if (!low.ok() || !(high + 1).ok()) return integer::overflow_error("offset plus layout " + result.layout_.to_string());
   if (result.has_factor() && low.value() < 0) {
     return invalid_argument(fmt::format("{}: the value {} meets an xor; it must not be negative", result.to_string(),
                                         low.value()));
@@ -164,7 +164,7 @@ int64_t ComposedLayout::cosize() const {
   if (size() == 0) return 0;
   if (is_strided()) return layout_.cosize();
   const int64_t high = offset_ + range_of(layout_).high;
-  if (!has_factor()) return std::max<int64_t>(high, 0) == INT64_MAX ? INT64_MAX : std::max<int64_t>(high, -1) + 1;
+  if (!has_factor()) return std::max<int64_t>(high + 1, 0);
   if (auto all = values(kCosizeLimit); all.ok()) return *std::max_element(all->begin(), all->end()) + 1;
   const int bits = std::max(static_cast<int>(std::bit_width(static_cast<uint64_t>(high))), factor_.output_bits());
   return int64_t{1} << bits;

@@ -44,8 +44,8 @@ std::vector<TailPiece> greedy(int64_t bytes, int64_t max_width, const Fits& fits
   return pieces;
 }
 
-// Aligned blocks of `block` bytes that cover the row; the first and the last shrink to the smallest aligned power of two
-// that holds their part of the row.
+// Aligned blocks of `block` bytes that cover the row; the first and the last shrink to the smallest aligned power of
+// two that holds their part of the row.
 std::vector<TailPiece> covering_blocks(int64_t bytes, const BaseAlignment& base, int64_t block) {
   std::vector<TailPiece> pieces;
   const int64_t phase = positive_mod(base.residue, block);
@@ -214,7 +214,8 @@ std::string explain(const PeelRequest& request, const PeelPlan& best, const Peel
   std::string text = fmt::format(
       "source {} mod {}, destination {} mod {}: aligned together to {} bytes at most; copied directly: {} = {}",
       positive_mod(request.src.residue, request.src.modulus), request.src.modulus,
-      positive_mod(request.dst.residue, request.dst.modulus), request.dst.modulus, phase, describe(direct), direct.cost);
+      positive_mod(request.dst.residue, request.dst.modulus), request.dst.modulus, phase, describe(direct),
+      direct.cost);
   if (best.strategy != PeelStrategy::kDirect) {
     return text + fmt::format("; {}: {} = {}", to_string(best.strategy), describe(best), best.cost);
   }

@@ -13,8 +13,8 @@
 // own width for every address that the alignments allow; stores touch the row alone; loads touch the row alone, or,
 // with `may_read_blocks`, aligned blocks of at most max_vector_bytes of which at least one byte is in the row.
 //
-// Ownership: value types. Threads: pure functions. Errors: kInvalidArgument (more than kMaxPeelBytes bytes, an alignment
-// that is no power of two, a vector that is none of 1, 2, 4, 8, 16).
+// Ownership: value types. Threads: pure functions. Errors: kInvalidArgument (more than kMaxPeelBytes bytes, an
+// alignment that is no power of two, a vector that is none of 1, 2, 4, 8, 16).
 #pragma once
 
 #include <cstdint>
@@ -75,8 +75,8 @@ struct PeelPlan {
 
 Expected<PeelPlan> plan_peel(const PeelRequest& request);
 
-// [0, bytes) in aligned powers of two, widest that the alignment and `max_width` allow, left to right: a head that grows,
-// a body, a tail that shrinks. alignment {16, 3}, 64 bytes -> 1 4 8 16 16 16 2 1.
+// [0, bytes) in aligned powers of two, widest that the alignment and `max_width` allow, left to right: a head that
+// grows, a body, a tail that shrinks. alignment {16, 3}, 64 bytes -> 1 4 8 16 16 16 2 1.
 std::vector<TailPiece> peel(int64_t bytes, BaseAlignment alignment, int64_t max_width);
 
 }  // namespace tailor::codegen::layout

@@ -168,8 +168,8 @@ void check_pixel_box(const TmaIm2col& map, Rules& rules) {
   check_corner("pixelBoxLowerCorner", map.lower_corner);
   check_corner("pixelBoxUpperCorner", map.upper_corner);
   // The box of base pixels along W, H, D runs from the lower corner to the size plus the upper corner.
-  const size_t axes = std::min({map.lower_corner.size(), map.upper_corner.size(),
-                                map.dims.size() > 2 ? map.dims.size() - 2 : size_t{0}});
+  const size_t axes = std::min(
+      {map.lower_corner.size(), map.upper_corner.size(), map.dims.size() > 2 ? map.dims.size() - 2 : size_t{0}});
   for (size_t i = 0; i < axes; ++i) {
     if (map.dims[i + 1] == 0 || map.dims[i + 1] > uint64_t{1} << 32) continue;  // kDimRange says so
     const int64_t pixels = static_cast<int64_t>(map.dims[i + 1]) + map.upper_corner[i] - map.lower_corner[i];

@@ -4,7 +4,8 @@
 // Worked example: a [1000, 129] matrix of 2-byte elements, rows packed, box 64 × 128, swizzle 128B:
 //     TmaTiled map{TmaElement::kUint16, 2, 0x7f0000000000, {129, 1000}, {258}, {64, 128}, {1, 1}};
 //     map.format.swizzle = TmaSwizzle::k128B;
-//     tma_legality(map)   // one violation, kStrideMultiple: "globalStrides[0] is 258 bytes; a stride must be a multiple
+//     tma_legality(map)   // one violation, kStrideMultiple: "globalStrides[0] is 258 bytes; a stride must be a
+//     multiple
 //                         // of 16 bytes"
 // Rows padded to 136 elements (272 bytes) make it legal.
 //
@@ -30,25 +31,30 @@
 
 namespace tailor::codegen::layout {
 
-enum class TmaKind : uint8_t { kInteger, kFloat, kPacked8, kPacked16 };  // packed: values of 4 or 6 bits in 8 or 16 bytes
+enum class TmaKind : uint8_t {
+  kInteger,
+  kFloat,
+  kPacked8,
+  kPacked16
+};  // packed: values of 4 or 6 bits in 8 or 16 bytes
 
 // enumerator (order of CUtensorMapDataType), text, bits in global memory, kind
-#define TAILOR_TMA_ELEMENTS(X)                    \
-  X(kUint8, "u8", 8, kInteger)                    \
-  X(kUint16, "u16", 16, kInteger)                 \
-  X(kUint32, "u32", 32, kInteger)                 \
-  X(kInt32, "s32", 32, kInteger)                  \
-  X(kUint64, "u64", 64, kInteger)                 \
-  X(kInt64, "s64", 64, kInteger)                  \
-  X(kFloat16, "f16", 16, kFloat)                  \
-  X(kFloat32, "f32", 32, kFloat)                  \
-  X(kFloat64, "f64", 64, kFloat)                  \
-  X(kBfloat16, "bf16", 16, kFloat)                \
-  X(kFloat32Ftz, "f32.ftz", 32, kFloat)           \
-  X(kTfloat32, "tf32", 32, kFloat)                \
-  X(kTfloat32Ftz, "tf32.ftz", 32, kFloat)         \
-  X(k16U4Align8B, "16u4.align8", 4, kPacked8)     \
-  X(k16U4Align16B, "16u4.align16", 4, kPacked16)  \
+#define TAILOR_TMA_ELEMENTS(X)                   \
+  X(kUint8, "u8", 8, kInteger)                   \
+  X(kUint16, "u16", 16, kInteger)                \
+  X(kUint32, "u32", 32, kInteger)                \
+  X(kInt32, "s32", 32, kInteger)                 \
+  X(kUint64, "u64", 64, kInteger)                \
+  X(kInt64, "s64", 64, kInteger)                 \
+  X(kFloat16, "f16", 16, kFloat)                 \
+  X(kFloat32, "f32", 32, kFloat)                 \
+  X(kFloat64, "f64", 64, kFloat)                 \
+  X(kBfloat16, "bf16", 16, kFloat)               \
+  X(kFloat32Ftz, "f32.ftz", 32, kFloat)          \
+  X(kTfloat32, "tf32", 32, kFloat)               \
+  X(kTfloat32Ftz, "tf32.ftz", 32, kFloat)        \
+  X(k16U4Align8B, "16u4.align8", 4, kPacked8)    \
+  X(k16U4Align16B, "16u4.align16", 4, kPacked16) \
   X(k16U6Align16B, "16u6.align16", 6, kPacked16)
 
 enum class TmaElement : uint8_t {
@@ -58,13 +64,13 @@ enum class TmaElement : uint8_t {
 };
 
 // enumerator (order of CUtensorMapSwizzle), text, span in bytes
-#define TAILOR_TMA_SWIZZLES(X)                            \
-  X(kNone, "none", 0)                                     \
-  X(k32B, "32B", 32)                                      \
-  X(k64B, "64B", 64)                                      \
-  X(k128B, "128B", 128)                                   \
-  X(k128BAtom32B, "128B_ATOM_32B", 128)                   \
-  X(k128BAtom32BFlip8B, "128B_ATOM_32B_FLIP_8B", 128)     \
+#define TAILOR_TMA_SWIZZLES(X)                        \
+  X(kNone, "none", 0)                                 \
+  X(k32B, "32B", 32)                                  \
+  X(k64B, "64B", 64)                                  \
+  X(k128B, "128B", 128)                               \
+  X(k128BAtom32B, "128B_ATOM_32B", 128)               \
+  X(k128BAtom32BFlip8B, "128B_ATOM_32B_FLIP_8B", 128) \
   X(k128BAtom64B, "128B_ATOM_64B", 128)
 
 enum class TmaSwizzle : uint8_t {
@@ -149,7 +155,7 @@ struct TmaIm2col {
   X(kPixelBoxEmpty, "the pixel box must not be empty")                                                                \
   X(kChannels, "the channels per pixel must be 1 to 256")                                                             \
   X(kPixels, "the pixels per column must be 1 to 1024")                                                               \
-  X(kWideSwizzle, "a wide im2col map takes swizzle 64B, 128B or 128B_ATOM_32B")             \
+  X(kWideSwizzle, "a wide im2col map takes swizzle 64B, 128B or 128B_ATOM_32B")                                       \
   X(kLayoutPieces, "a tensor map describes one affine piece with one output")                                         \
   X(kLayoutGuard, "a guard must only shorten a dimension (x <= e), where the map fills beyond the edge")              \
   X(kLayoutInnerStride, "exactly one dimension must have stride 1: a map stores no stride for dimension 0")           \
@@ -179,8 +185,8 @@ struct TmaAxis {
   integer::Residue stride;  // bytes; of dimension 0 the element size
 };
 struct TmaView {
-  std::vector<TmaAxis> axes;          // dimension 0 first, the others by stride where known, then as given
-  std::vector<TmaViolation> broken;   // a rule that facts do not establish counts as broken; the message has the fact
+  std::vector<TmaAxis> axes;         // dimension 0 first, the others by stride where known, then as given
+  std::vector<TmaViolation> broken;  // a rule that facts do not establish counts as broken; the message has the fact
   bool legal() const { return broken.empty(); }
 };
 

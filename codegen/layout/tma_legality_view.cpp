@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
+#include "codegen/layout/explain_access.h"
 #include "codegen/layout/tma_legality.h"
 
 namespace tailor::codegen::layout {
@@ -25,33 +26,6 @@ struct Builder {
 
 Residue abstract(const AffineExpr& expr, const Facts& facts) {
   return expr.abstract([&facts](std::string_view name) { return facts.of(name); });
-}
-
-// x <= e with e over parameters: the extent becomes e + 1. Anything else does not fit a tensor map.
-std::optional<std::pair<size_t, AffineExpr>> shortened_dim(const GuardedAffineLayout& layout, const Constraint& guard) {
-  if (guard.relation != Relation::kNonNegative) return std::nullopt;
-  std::optional<size_t> found;
-  for (size_t i = 0; i < layout.rank(); ++i) {
-    const std::string& name = layout.dims()[i].name;
-    if (!guard.expr.depends_on(name)) continue;
-    if (found || guard.expr.coefficient(name) != -1) return std::nullopt;
-    found = i;
-  }
-  if (!found) return std::nullopt;
-  const std::string& name = layout.dims()[*found].name;
-  auto edge = guard.expr.add(AffineExpr::symbol(name));
-  if (!edge.ok() || edge->depends_on(name)) return std::nullopt;
-  auto extent = edge->add(AffineExpr(1));
-  if (!extent.ok()) return std::nullopt;
-  return std::pair{*found, *extent};
-}
-
-// What is known of min(a, b).
-Residue smaller(const Residue& a, const Residue& b) {
-  if (a.hi <= b.lo) return a;
-  if (b.hi <= a.lo) return b;
-  Residue either = integer::join(a, b);
-  return integer::meet(either, Residue::between(std::min(a.lo, b.lo), std::min(a.hi, b.hi))).value_or(either);
 }
 
 std::string value_of(const Residue& known) {
@@ -100,8 +74,7 @@ Expected<TmaView> tma_view(const GuardedAffineLayout& given, BaseAlignment base,
   }
   const Piece& piece = layout.pieces()[0];
 
-  const Residue start =
-      Residue::congruent(base.modulus, base.residue) + abstract(piece.b[0], facts) * elem_bytes;
+  const Residue start = Residue::congruent(base.modulus, base.residue) + abstract(piece.b[0], facts) * elem_bytes;
   out.require(start.known_divisor() % 16 == 0, TmaRule::kAddressAlignment,
               fmt::format("the address is {} bytes", integer::to_string(start)));
 
@@ -144,7 +117,8 @@ Expected<TmaView> tma_view(const GuardedAffineLayout& given, BaseAlignment base,
     std::stable_sort(out.view.axes.begin() + 1, out.view.axes.end(),
                      [&key](const TmaAxis& a, const TmaAxis& b) { return key(a) < key(b); });
   }
-  for (size_t i = 0; i < out.view.axes.size(); ++i) check_axis(inner >= 1 ? i : i + 1, out.view.axes[i], elem_bytes, out);
+  for (size_t i = 0; i < out.view.axes.size(); ++i)
+    check_axis(inner >= 1 ? i : i + 1, out.view.axes[i], elem_bytes, out);
   return out.view;
 }
 

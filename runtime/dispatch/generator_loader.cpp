@@ -43,8 +43,13 @@ Expected<std::shared_ptr<KernelGenerator>> load_generator(const std::string& lib
     }
     const auto create = reinterpret_cast<CreateGeneratorFunction>(dlsym(library, kCreateGeneratorSymbol));
     if (!create) return unavailable(fmt::format("{} does not export {}", path, kCreateGeneratorSymbol));
-    std::shared_ptr<KernelGenerator> generator(create(options));
-    if (!generator) return unavailable(fmt::format("{} could not start the code generator", path));
+    std::shared_ptr<KernelGenerator> generator(create(kGeneratorInterface, options));
+    if (!generator) {
+      return unavailable(
+          fmt::format("{} is of another build than libtailor (interface {} was asked for) or ran out of "
+                      "memory; build both together",
+                      path, kGeneratorInterface));
+    }
     return generator;
   }
   return unavailable(

@@ -66,8 +66,12 @@ struct GeneratorOptions {
   std::vector<std::string> library_folders;
 };
 
-// Exported by libtailor_codegen under this C name; the caller owns the result (delete).
+// Exported by libtailor_codegen under this C name; the caller owns the result (delete). Null when `interface` is not the
+// callee's own kGeneratorInterface: the two libraries were built from different headers.
 inline constexpr const char* kCreateGeneratorSymbol = "tailor_create_kernel_generator";
-using CreateGeneratorFunction = KernelGenerator* (*)(const GeneratorOptions& options);
+using CreateGeneratorFunction = KernelGenerator* (*)(uint64_t interface, const GeneratorOptions& options);
+
+// Bumped whenever this header, or a type that crosses it, changes.
+inline constexpr uint64_t kGeneratorInterface = 2;
 
 }  // namespace tailor

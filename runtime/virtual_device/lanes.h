@@ -11,6 +11,13 @@
 
 #include "runtime/virtual_device/context.h"
 
+// Lanes do not depend on each other, also where the destination is a source.
+#ifdef __clang__
+#define TAILOR_LANE_LOOP
+#else
+#define TAILOR_LANE_LOOP _Pragma("GCC ivdep")
+#endif
+
 namespace tailor::virtual_device::TAILOR_LANES {
 namespace {
 
@@ -49,10 +56,10 @@ inline Stored<T> pack(T value) {
 template <class D, class F>
 inline void for_lanes(Stored<D>* d, uint32_t mask, F f) {
   if (mask == ~0u) {
-#pragma GCC ivdep
+    TAILOR_LANE_LOOP
     for (uint32_t l = 0; l < kLanes; ++l) d[l] = pack<D>(f(l));
   } else {
-#pragma GCC ivdep
+    TAILOR_LANE_LOOP
     for (uint32_t l = 0; l < kLanes; ++l) {
       const Stored<D> r = pack<D>(f(l));
       d[l] = (mask >> l) & 1 ? r : d[l];

@@ -147,8 +147,10 @@ inline uint32_t first_lane(uint32_t mask, Bad bad) {
 // The largest power of two that divides the access size: v3 does not exist, so sizes are powers of two already.
 inline bool check_alignment(ExecContext& x, const Op& op, const Request& r, uint32_t mask, bool write) {
   if (!x.check_alignment) return true;
-  uint64_t low = 0;
-  for (uint64_t a : r.address) low |= a;
+  uint64_t low = r.address[0];  // lanes in a row are aligned together
+  if (!r.contiguous) {
+    for (uint64_t a : r.address) low |= a;
+  }
   if ((low & (op.bytes - 1u)) == 0) return true;
   const uint32_t l = first_lane(mask, [&](uint32_t i) { return (r.address[i] & (op.bytes - 1u)) != 0; });
   fault(x, op, ReportKind::kMisaligned, r.space, l, r.address[l], write);
@@ -178,8 +180,14 @@ inline uint64_t invalid_words(uint32_t words, Valid valid) {
   }
   return bad;
 }
+inline uint64_t invalid_row(const uint8_t* marks, uint32_t bytes) {
+  uint8_t all = 1;
+  for (uint32_t k = 0; k < bytes; ++k) all &= marks[k];
+  return all ^ 1;
+}
 template <class Valid>
 inline bool check_valid(ExecContext& x, const Op& op, const Request& r, uint32_t mask, Valid valid) {
+  if (r.contiguous && invalid_row(valid(0), kLanes * op.bytes) == 0) return true;
   uint64_t bad = 1;
   switch (op.bytes) {
     case 1:
@@ -219,7 +227,11 @@ inline void mark_words(uint32_t words, Valid valid) {
   }
 }
 template <class Valid>
-inline void mark_valid(const Op& op, Valid valid) {
+inline void mark_valid(const Op& op, const Request& r, Valid valid) {
+  if (r.contiguous) {
+    std::memset(valid(0), 1, size_t{kLanes} * op.bytes);
+    return;
+  }
   switch (op.bytes) {
     case 1:
       return mark_words<uint8_t>(1, valid);
@@ -237,6 +249,10 @@ inline void mark_valid(const Op& op, Valid valid) {
 }
 inline void bounds_of(const Request& r, uint64_t& low, uint64_t& high) {
   low = high = r.address[0];
+  if (r.contiguous && r.address[kLanes - 1] >= low) {
+    high = r.address[kLanes - 1];
+    return;
+  }
   for (uint64_t a : r.address) {
     low = a < low ? a : low;
     high = a > high ? a : high;
@@ -260,7 +276,7 @@ bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, 
     if (cache.tracked) {
       const auto valid = [&](uint32_t l) { return cache.valid_at(r.address[l]); };
       if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
-      if (write) mark_valid(op, valid);
+      if (write) mark_valid(op, r, valid);
     }
   } else {
     // The lanes touch several allocations, or one of them none.
@@ -289,7 +305,7 @@ bool resolve_global(ExecContext& x, const Op& op, uint32_t mask, Access access, 
       return v ? v : untracked;
     };
     if (access != Access::kStore && !check_valid(x, op, r, mask, at)) return false;
-    if (write) mark_valid(op, at);
+    if (write) mark_valid(op, r, at);
   }
   if (x.count_traffic) count_global(x, r, mask, op.bytes, access);
   return true;
@@ -312,7 +328,7 @@ bool resolve_shared(ExecContext& x, const Op& op, uint32_t mask, Access access, 
   if (x.check_uninitialized) {
     const auto valid = [&](uint32_t i) { return x.shared_valid + (r.address[i] - kSharedBase); };
     if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
-    if (write) mark_valid(op, valid);
+    if (write) mark_valid(op, r, valid);
   }
   if (x.count_traffic) count_shared(x, r, mask, op.bytes, access);
   return true;
@@ -320,6 +336,7 @@ bool resolve_shared(ExecContext& x, const Op& op, uint32_t mask, Access access, 
 
 bool resolve_local(ExecContext& x, const Op& op, uint32_t mask, Access access, Request& r) {
   const bool write = access != Access::kLoad;
+  r.contiguous = false;  // each lane has memory of its own
   if (!check_alignment(x, op, r, mask, write)) return false;
   // Callers' variables may be reached through pointers, hence the whole stack up to this frame's end.
   const uint64_t end = x.local_end;
@@ -337,7 +354,7 @@ bool resolve_local(ExecContext& x, const Op& op, uint32_t mask, Access access, R
     const uint32_t leader = static_cast<uint32_t>(std::countr_zero(mask));
     const auto valid = [&](uint32_t i) { return x.local_valid + at((mask >> i) & 1 ? i : leader); };
     if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
-    if (write) mark_valid(op, valid);
+    if (write) mark_valid(op, r, valid);
   }
   return true;
 }
@@ -415,7 +432,6 @@ bool resolve(ExecContext& x, const Op& op, uint32_t mask, Access access, Request
         for (uint64_t& a : r.address) a += x.local_begin;  // [variable + n]: relative to the frame
       }
       normalise(r, mask, op.bytes);
-      r.contiguous = false;
       return resolve_local(x, op, mask, access, r);
     case AccessSpace::kGeneric:
       return resolve_generic(x, op, mask, access, r);

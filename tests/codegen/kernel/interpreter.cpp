@@ -1,6 +1,9 @@
 #include "tests/codegen/kernel/interpreter.h"
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -12,14 +15,22 @@ struct Cell {
   uint64_t high = 0;
 };
 
+// Sets the block that an access of `bytes` bytes at `address` may touch; else returns the rule that it breaks.
+using FindBlock =
+    std::function<std::string(const Instruction& i, uint64_t address, uint64_t bytes, MemoryBlock*& block)>;
+
 class Thread {
  public:
-  Thread(const Program& program, const Launch& launch, std::vector<MemoryBlock>& memory, uint32_t block, uint32_t tid)
-      : p_(program), launch_(launch), memory_(memory), block_(block), tid_(tid), values_(program.values.size()) {
-    for (size_t k = 0; k < p_.parameters.size(); ++k)
-      set(p_.parameters[k].value, p_.type_of(p_.parameters[k].value) == Type::kI32
-                                      ? static_cast<uint32_t>(launch_.arguments[k])
-                                      : launch_.arguments[k]);
+  Thread(const Program& program, const Launch& launch, const FindBlock& find_block, RunCounts& counts, uint32_t block,
+         uint32_t tid)
+      : p_(program),
+        launch_(launch),
+        find_block_(find_block),
+        counts_(counts),
+        block_(block),
+        tid_(tid),
+        values_(program.values.size()) {
+    for (size_t k = 0; k < p_.parameters.size(); ++k) set(p_.parameters[k].value, launch_.arguments[k]);
   }
 
   std::string run() {
@@ -29,7 +40,7 @@ class Thread {
 
  private:
   uint64_t get(ValueId v) const { return values_[v].low; }
-  void set(ValueId v, uint64_t value) { values_[v] = {value, 0}; }
+  void set(ValueId v, uint64_t value) { values_[v] = {value & mask(width(v)), 0}; }
   int width(ValueId v) const { return p_.type_of(v) == Type::kPred ? 1 : 8 * bytes_of(p_.type_of(v)); }
   static uint64_t mask(int width) { return width >= 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1; }
   int64_t as_signed(ValueId v) const {
@@ -39,11 +50,15 @@ class Thread {
     if (error_.empty())
       error_ = fmt::format("{} access {} in block {} thread {}: {}", to_string(i.op), i.access, block_, tid_, what);
   }
+  bool step(const Instruction& i) {
+    if (++steps_ > kMostSteps) fail(i, "the thread runs on and on");
+    return error_.empty();
+  }
 
   // The operands of the region's terminator, empty when it has none.
   std::vector<ValueId> region(const Region& r) {
     for (const Instruction& i : r.body) {
-      if (!error_.empty()) return {};
+      if (!step(i)) return {};
       if (i.op == Op::kYield || i.op == Op::kCondition) return i.operands;
       instruction(i);
     }
@@ -59,6 +74,7 @@ class Thread {
   }
 
   void instruction(const Instruction& i) {
+    if (i.op != Op::kConstant) ++counts_.instructions;
     switch (i.op) {
       case Op::kFor:
         return for_loop(i);
@@ -79,7 +95,7 @@ class Thread {
         values_[i.results[0]] = values_[i.operands[get(i.operands[0]) ? 1 : 2]];
         return;
       default:
-        set(i.results[0], arithmetic(i) & mask(width(i.results[0])));
+        set(i.results[0], arithmetic(i));
     }
   }
 
@@ -181,36 +197,36 @@ class Thread {
   }
 
   void access(const Instruction& i) {
-    if (i.guarded && !get(i.operands.back())) {
+    const bool skipped = i.guarded && !get(i.operands.back());
+    counts_.guarded += i.guarded;
+    counts_.guarded_off += skipped;
+    if (skipped) {
       if (i.op == Op::kLoad) set(i.results[0], 0);
       return;
     }
     uint64_t address = get(i.operands[0]);
     uint64_t bytes = static_cast<uint64_t>(bytes_of(i.memory_type));
     if (address % i.align != 0) return fail(i, fmt::format("{:#x} is not a multiple of {}", address, i.align));
-    for (MemoryBlock& block : memory_) {
-      if (address < block.address || address - block.address + bytes > block.bytes.size()) continue;
-      uint8_t* at = block.bytes.data() + (address - block.address);
-      if (i.op == Op::kLoad) {
-        Cell cell;
-        std::memcpy(&cell, at, bytes);
-        values_[i.results[0]] = cell;
-      } else if (i.op == Op::kStore) {
-        std::memcpy(at, &values_[i.operands[1]], bytes);
-      } else {
-        uint64_t old;
-        std::memcpy(&old, at, 8);
-        uint64_t joined = std::max(old, get(i.operands[1]));
-        std::memcpy(at, &joined, 8);
-      }
-      return;
+    MemoryBlock* block = nullptr;
+    std::string broken = find_block_(i, address, bytes, block);
+    if (!broken.empty()) return fail(i, std::move(broken));
+    uint64_t offset = address - block->address;
+    if (i.op == Op::kLoad) {
+      ++counts_.loads;
+      Cell cell;
+      block->read(offset, &cell, bytes);
+      values_[i.results[0]] = cell;
+    } else if (i.op == Op::kStore) {
+      ++counts_.stores;
+      ++counts_.store_widths[static_cast<int>(bytes)];
+      block->write(offset, &values_[i.operands[1]], bytes);
+    } else {
+      ++counts_.atomics;
+      uint64_t old;
+      block->read(offset, &old, 8);
+      uint64_t joined = std::max(old, get(i.operands[1]));
+      block->write(offset, &joined, 8);
     }
-    fail(i, fmt::format("{} bytes at {:#x} lie in no block", bytes, address));
-  }
-
-  bool step(const Instruction& i) {
-    if (++iterations_ > 1000000) fail(i, "a million iterations");
-    return error_.empty();
   }
 
   void for_loop(const Instruction& i) {
@@ -218,7 +234,7 @@ class Thread {
     uint64_t iv = get(i.operands[0]);
     std::vector<Cell> carried = read(i.operands, 3);
     for (;;) {
-      set(arguments[0], iv & mask(width(arguments[0])));
+      set(arguments[0], iv);
       if (as_signed(arguments[0]) >= as_signed(i.operands[1]) || !step(i)) break;
       write(arguments, 1, carried);
       std::vector<ValueId> yielded = region(i.regions[0]);
@@ -247,24 +263,83 @@ class Thread {
 
   const Program& p_;
   const Launch& launch_;
-  std::vector<MemoryBlock>& memory_;
+  const FindBlock& find_block_;
+  RunCounts& counts_;
   uint32_t block_;
   uint32_t tid_;
   std::vector<Cell> values_;
   std::string error_;
-  uint64_t iterations_ = 0;
+  static constexpr uint64_t kMostSteps = 4'000'000;  // instructions and iterations
+  uint64_t steps_ = 0;
 };
 
-}  // namespace
-
-std::string interpret(const Program& program, const Launch& launch, std::vector<MemoryBlock>& memory) {
-  for (uint32_t block = 0; block < launch.grid; ++block) {
+std::string run(const Program& program, const Launch& launch, const FindBlock& find_block, RunCounts& counts) {
+  std::vector<uint32_t> blocks = launch.blocks;
+  if (blocks.empty()) {
+    blocks.resize(launch.grid);
+    std::iota(blocks.begin(), blocks.end(), 0u);
+  }
+  for (uint32_t block : blocks) {
     for (uint32_t tid = 0; tid < program.block_threads; ++tid) {
-      std::string error = Thread(program, launch, memory, block, tid).run();
+      std::string error = Thread(program, launch, find_block, counts, block, tid).run();
       if (!error.empty()) return error;
     }
   }
   return "";
+}
+
+}  // namespace
+
+void MemoryBlock::read(uint64_t offset, void* to, uint64_t count) const {
+  if (!sparse_size) {
+    std::memcpy(to, bytes.data() + offset, count);
+    return;
+  }
+  for (uint64_t k = 0; k < count; ++k) {
+    const auto found = sparse.find(offset + k);
+    static_cast<uint8_t*>(to)[k] = found == sparse.end() ? 0 : found->second;
+  }
+}
+
+void MemoryBlock::write(uint64_t offset, const void* from, uint64_t count) {
+  if (!sparse_size) {
+    std::memcpy(bytes.data() + offset, from, count);
+    return;
+  }
+  for (uint64_t k = 0; k < count; ++k) sparse[offset + k] = static_cast<const uint8_t*>(from)[k];
+}
+
+std::string interpret(const Program& program, const Launch& launch, Memory& memory, RunCounts* counts) {
+  const auto by_operand = [&](const Instruction& i, uint64_t address, uint64_t bytes,
+                              MemoryBlock*& block) -> std::string {
+    const Access& claim = program.accesses[i.access - 1];
+    const auto found = memory.find(claim.operand);
+    if (found == memory.end()) return fmt::format("no operand {}", claim.operand);
+    block = &found->second;
+    if (!block->holds(address, bytes)) {
+      return fmt::format("{} bytes at {} + {} ({}), which has {} bytes", bytes, claim.operand,
+                         static_cast<int64_t>(address - block->address), claim.what, block->size());
+    }
+    if (i.op != Op::kLoad && !block->writable) return fmt::format("{} is not writable", claim.operand);
+    if (i.op == Op::kLoad && i.read_only && block->writable) {
+      return fmt::format("{} is writable, the load read-only", claim.operand);
+    }
+    return "";
+  };
+  RunCounts unused;
+  return run(program, launch, by_operand, counts ? *counts : unused);
+}
+
+std::string interpret(const Program& program, const Launch& launch, std::vector<MemoryBlock>& memory) {
+  const auto by_address = [&](const Instruction&, uint64_t address, uint64_t bytes,
+                              MemoryBlock*& block) -> std::string {
+    for (MemoryBlock& each : memory) {
+      if (each.holds(address, bytes)) block = &each;
+    }
+    return block ? "" : fmt::format("{} bytes at {:#x} lie in no block", bytes, address);
+  };
+  RunCounts unused;
+  return run(program, launch, by_address, unused);
 }
 
 }  // namespace tailor::codegen::kernel::testing

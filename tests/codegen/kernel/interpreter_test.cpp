@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/codegen/kernel/programs.h"
@@ -58,6 +59,61 @@ TEST(Interpreter, ArithmeticMatchesTheHost) {
   EXPECT_EQ(slot(5), b);  // max.s
   EXPECT_EQ(slot(11), a << 5);
   EXPECT_EQ(slot(15), static_cast<uint32_t>(static_cast<int32_t>(a) >> 5));
+}
+
+TEST(Interpreter, HoldsEveryAccessToTheOperandThatItNames) {
+  const Program program = example();
+  const Memory good{{"dst", {0x1000, std::vector<uint8_t>(16 * 300), true}},
+                    {"src", {0x10000, std::vector<uint8_t>(16 * 300, 7)}}};
+  auto error = [&](Memory memory, uint64_t dst = 0x1000, uint64_t n = 300) {
+    return interpret(program, {2, {dst, 0x10000, n}}, memory);
+  };
+  auto but = [&](auto change) {
+    Memory memory = good;
+    change(memory);
+    return memory;
+  };
+  using ::testing::HasSubstr;
+  EXPECT_EQ(error(good), "");
+  EXPECT_THAT(error(good, 0x1000, 301),
+              HasSubstr("block 1 thread 44: 16 bytes at src + 4800 (vector), which has 4800"));
+  EXPECT_THAT(error(good, 0x10000), HasSubstr("16 bytes at dst + 61440"));  // inside src, which it does not name
+  EXPECT_THAT(error(good, 0xff0), HasSubstr("16 bytes at dst + -16"));
+  EXPECT_THAT(error(but([](Memory& m) { m["dst"].writable = false; })), HasSubstr("dst is not writable"));
+  EXPECT_THAT(error(but([](Memory& m) { m["src"].writable = true; })), HasSubstr("the load read-only"));
+  EXPECT_THAT(error(but([](Memory& m) { m.erase("src"); })), HasSubstr("no operand src"));
+}
+
+TEST(Interpreter, CountsWhatAChosenBlockDoesToSparseMemory) {
+  const uint64_t size = uint64_t{16} << 30;
+  Memory memory{{"dst", {uint64_t{1} << 40, {}, true, size}}, {"src", {uint64_t{1} << 41, {}, false, size}}};
+  memory["src"].sparse[16 * 256 + 3] = 9;
+  RunCounts counts;
+  const Launch launch{1u << 20, {uint64_t{1} << 40, uint64_t{1} << 41, 300}, {1}};
+  ASSERT_EQ(interpret(example(), launch, memory, &counts), "");
+  uint8_t moved[16];
+  memory["dst"].read(16 * 256, moved, 16);
+  EXPECT_EQ(moved[3], 9);
+  EXPECT_EQ(memory["dst"].sparse.size(), 16u * 44);
+  EXPECT_EQ(counts.loads, 44u);
+  EXPECT_EQ(counts.stores, 44u);
+  EXPECT_EQ(counts.store_widths, (std::map<int, uint64_t>{{16, 44}}));
+  EXPECT_EQ(counts.instructions, 256u * 6 + 44 * 5);
+}
+
+TEST(Interpreter, StopsAtAWideShiftAndAnEndlessLoop) {
+  Builder shift("shift", 1);
+  shift.binary(Op::kShl, shift.i32(1), shift.i32(32));
+  Builder loop("loop", 1);
+  loop.while_loop(
+      {},
+      [&](const auto&) {
+        return std::pair{loop.constant(Type::kPred, 1), Builder::Values{}};
+      },
+      [](const auto&) { return Builder::Values{}; });
+  std::vector<MemoryBlock> memory;
+  EXPECT_THAT(interpret(shift.finish(), {}, memory), ::testing::HasSubstr("shift by 32"));
+  EXPECT_THAT(interpret(loop.finish(), {}, memory), ::testing::HasSubstr("on and on"));
 }
 
 }  // namespace

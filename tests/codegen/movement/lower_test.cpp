@@ -14,6 +14,8 @@
 namespace tailor {
 namespace {
 
+using codegen::kernel::testing::interpret;
+using codegen::kernel::testing::RunCounts;
 using codegen::movement::Lowered;
 
 Expected<Lowered> lower_key(const Key& key) {
@@ -50,12 +52,13 @@ void expect_exact(const Key& key, const test::ScenarioOptions& options, std::mt1
     EXPECT_TRUE(holds(premise, scenario.symbols)) << to_string(premise, symbols_of(key.op())[premise.symbol].name);
   }
   const int64_t grid = evaluate(lowered->plan.grid[0], scenario.symbols, device);
-  test::Interpreter machine(lowered->program, scenario.memory);
-  const bool ran =
-      machine.launch(static_cast<uint32_t>(grid), test::parameter_values(lowered->plan, scenario.symbols, device));
-  ASSERT_TRUE(ran) << machine.error;
+  const std::vector<int64_t> parameters = test::parameter_values(lowered->plan, scenario.symbols, device);
+  RunCounts counts;
+  ASSERT_EQ(interpret(lowered->program, {static_cast<uint32_t>(grid), {parameters.begin(), parameters.end()}},
+                      scenario.memory, &counts),
+            "");
   if (key.lowering() == Lowering::kTail) {
-    EXPECT_EQ(machine.counts.guarded, 0u);
+    EXPECT_EQ(counts.guarded, 0u);
   }
   if (options.status) {
     uint64_t word = 0;
@@ -248,19 +251,19 @@ TEST(Extremes, TheLastRowsOfTheLargestOperandsAreMoved) {
       std::vector<int64_t> symbols(symbols_of(OpId::kPagedGather).size(), 0);
       test::Memory memory;
       uint64_t next = uint64_t{1} << 40;
-      const auto place = [&](Symbol s, uint64_t bytes, bool writable) -> test::Region& {
+      const auto place = [&](Symbol s, uint64_t bytes, bool writable) -> test::MemoryBlock& {
         symbols[s] = static_cast<int64_t>(next);
-        test::Region& region = memory[std::string(symbols_of(OpId::kPagedGather)[s].name)];
+        test::MemoryBlock& region = memory[std::string(symbols_of(OpId::kPagedGather)[s].name)];
         region = {next, {}, writable, bytes, {}};
         next += uint64_t{1} << 40;
         return region;
       };
-      const auto put = [](test::Region& region, const std::vector<int32_t>& values) {
+      const auto put = [](test::MemoryBlock& region, const std::vector<int32_t>& values) {
         region.write(0, values.data(), values.size() * 4);
       };
       const int64_t row_stride = wide ? 5 : 1;
-      test::Region& pages = place(kPages, static_cast<uint64_t>(2 * page), false);
-      test::Region& packed = place(kPacked, static_cast<uint64_t>((rows - 1) * row_stride + 1), true);
+      test::MemoryBlock& pages = place(kPages, static_cast<uint64_t>(2 * page), false);
+      test::MemoryBlock& packed = place(kPacked, static_cast<uint64_t>((rows - 1) * row_stride + 1), true);
       put(place(kBlockTable, 8, false), {1, 0});
       put(place(kSeqLens, 4, false), {static_cast<int32_t>(rows)});
       put(place(kCuSeqlens, 8, false), {0, static_cast<int32_t>(rows)});
@@ -275,7 +278,6 @@ TEST(Extremes, TheLastRowsOfTheLargestOperandsAreMoved) {
         const int64_t from = row < page ? page + row : row - page;
         pages.sparse[static_cast<uint64_t>(from)] = static_cast<uint8_t>(1 + row % 251);
       }
-      test::Interpreter machine(lowered->program, memory);
       int64_t chunk = 0;
       for (size_t p = 0; p < lowered->program.parameters.size(); ++p) {
         if (lowered->program.values[lowered->program.parameters[p].value].name == "chunk") chunk = parameters[p];
@@ -287,7 +289,7 @@ TEST(Extremes, TheLastRowsOfTheLargestOperandsAreMoved) {
                                          static_cast<uint32_t>((rows - 2) / chunk),
                                          static_cast<uint32_t>((rows - 1) / chunk),
                                          grid - 1};
-      ASSERT_TRUE(machine.launch(grid, parameters, blocks)) << machine.error;
+      ASSERT_EQ(interpret(lowered->program, {grid, {parameters.begin(), parameters.end()}, blocks}, memory), "");
       for (int64_t row : {int64_t{0}, page - 1, page, rows - 2, rows - 1}) {
         uint8_t byte = 0;
         packed.read(static_cast<uint64_t>(row * row_stride), &byte, 1);

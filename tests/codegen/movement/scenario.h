@@ -12,9 +12,12 @@
 #include "runtime/bucket/key.h"
 #include "runtime/ops/launch_plan.h"
 #include "runtime/ops/schema.h"
-#include "tests/codegen/movement/interpreter.h"
+#include "tests/codegen/kernel/interpreter.h"
 
 namespace tailor::test {
+
+using codegen::kernel::testing::Memory;
+using codegen::kernel::testing::MemoryBlock;
 
 struct ScenarioOptions {
   int64_t rows = 13, batch = 4, pool_pages = 9, max_pages = 3;

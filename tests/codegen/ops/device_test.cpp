@@ -43,7 +43,7 @@ class Device {
     if (!ok(table_->cuKernelGetFunction(&function, kernel))) return false;
     struct Placed {
       cu::CUdeviceptr allocation, address;
-      test::Region* region;
+      test::MemoryBlock* region;
     };
     std::vector<Placed> placed;
     std::vector<int64_t> symbols = scenario.symbols;

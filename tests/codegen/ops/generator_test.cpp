@@ -126,8 +126,9 @@ TEST(Library, OpensByItsCName) {
   ASSERT_NE(library, nullptr) << dlerror();
   const auto create = reinterpret_cast<CreateGeneratorFunction>(dlsym(library, kCreateGeneratorSymbol));
   ASSERT_NE(create, nullptr);
-  std::unique_ptr<KernelGenerator> generator(create({}));
+  std::unique_ptr<KernelGenerator> generator(create(kGeneratorInterface, {}));
   ASSERT_NE(generator, nullptr);
+  EXPECT_EQ(create(kGeneratorInterface - 1, {}), nullptr) << "a library of another build is refused";
   EXPECT_EQ(generator->digest(), codegen::make_generator({})->digest());
   const Expected<EmittedKernel> kernel = generator->emit(key_of(OpId::kPagedAppend, Emitter::kLlvm));
   EXPECT_TRUE(kernel.ok()) << kernel.status().to_string();

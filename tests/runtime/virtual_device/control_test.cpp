@@ -280,6 +280,15 @@ TEST_F(Control, GenericWindowsReachEverySpace) {
   for (uint32_t t = 0; t < 32; ++t) EXPECT_EQ(v[t], t % 2 == 0 ? t + 9 + 1000 : t + 7) << t;
 }
 
+// Lane t uses its own word t: addresses lie in a row, memory does not.
+TEST_F(Control, LocalMemoryBelongsToTheLane) {
+  const auto v = results(kernel(R"(
+    mov.u64 %rd3, loc; mul.wide.u32 %rd4, %t, 4; add.s64 %rd3, %rd3, %rd4; cvta.local.u64 %rd5, %rd3;
+    st.local.u32 [%rd3], %t; ld.u32 %v, [%rd5]; add.u32 %r2, %v, 1; st.u32 [%rd5], %r2; ld.local.u32 %r3, [%rd3]; add.u32 %v, %v, %r3;)",
+                                "", ".local .align 8 .b8 loc[128];"));
+  for (uint32_t t = 0; t < 32; ++t) EXPECT_EQ(v[t], 2 * t + 1) << t;
+}
+
 TEST_F(Control, ModuleVariablesHoldTheirInitialisersAndConstantsAreReadable) {
   const auto v =
       results(kernel(R"(
