@@ -44,8 +44,8 @@ Expected<F2Map> strided_columns(const StridedLayout& layout) {
   for (const Mode& leaf : layout.leaves()) {
     if (leaf.extent == 1) continue;
     if (!is_power_of_two(leaf.extent)) {
-      return invalid_argument(fmt::format("{} is not linear over F2: extent {} is not a power of two",
-                                          layout.to_string(), leaf.extent));
+      return invalid_argument(
+          fmt::format("{} is not linear over F2: extent {} is not a power of two", layout.to_string(), leaf.extent));
     }
     if (leaf.stride < 0) {
       return invalid_argument(
@@ -58,8 +58,7 @@ Expected<F2Map> strided_columns(const StridedLayout& layout) {
         while ((columns[k] & column) == 0) ++k;
         return invalid_argument(fmt::format(
             "{} is not linear over F2: indices {} and {} have the values {} and {}, together {}, but their xor is {}",
-            layout.to_string(), places[k], place * step, columns[k], column, columns[k] + column,
-            columns[k] ^ column));
+            layout.to_string(), places[k], place * step, columns[k], column, columns[k] + column, columns[k] ^ column));
       }
       used |= column;
       columns.push_back(column);
@@ -198,9 +197,10 @@ Expected<ComposedLayout> compose_strided(const StridedLayout& a, const ComposedL
   }
   const int bits = std::max(factor.input_bits(), factor.output_bits());
   if (bits >= integer::kF2Bits || int64_t{1} << bits > a.size()) {
-    return refuse("composition", b,
-                  fmt::format("the swizzle leaves the domain of {}: it moves the bits of words below {}, the size is {}",
-                              a.to_string(), uint64_t{1} << bits, a.size()));
+    return refuse(
+        "composition", b,
+        fmt::format("the swizzle leaves the domain of {}: it moves the bits of words below {}, the size is {}",
+                    a.to_string(), uint64_t{1} << bits, a.size()));
   }
   auto matrix = columns_under(a, bits);
   if (!matrix.ok()) {
@@ -321,9 +321,9 @@ Expected<ComposedLayout> composition(const ComposedLayout& a, const ComposedLayo
   if (a.offset() == 0) {
     return ComposedLayout::create(a.factor().compose_extended(inner.factor()), inner.offset(), inner.layout());
   }
-  return refuse("composition", a,
-                fmt::format("its offset {} would stand between two xor factors; the sum is not one factor",
-                            a.offset()));
+  return refuse(
+      "composition", a,
+      fmt::format("its offset {} would stand between two xor factors; the sum is not one factor", a.offset()));
 }
 
 Expected<ComposedLayout> decay(const ComposedLayout& layout) {
@@ -338,9 +338,9 @@ Expected<ComposedLayout> decay(const ComposedLayout& layout) {
     const auto [wrong, ignored] = std::mismatch(found.begin(), found.end(), values.begin());
     if (wrong == found.end()) return result;
     const auto index = static_cast<size_t>(wrong - found.begin());
-    return refuse("decay", layout,
-                  fmt::format("not strided: index {} has the value {}, the strides give {}", index, values[index],
-                              found[index]));
+    return refuse(
+        "decay", layout,
+        fmt::format("not strided: index {} has the value {}, the strides give {}", index, values[index], found[index]));
   };
   if (auto whole = attempt(layout.layout().root()); whole.ok()) return whole;
   return attempt(in_twos(layout.layout().root()));

@@ -65,8 +65,8 @@ Expected<Swizzle> Swizzle::create(int64_t bits, int64_t base, int64_t shift) {
   const int64_t distance = std::abs(shift);
   if (distance < bits) return invalid_argument(name + ": |S| must be at least B, or source and target bits overlap");
   if (bits + base + distance > integer::kF2Bits) {
-    return invalid_argument(fmt::format("{}: reaches bit {}; words have {} bits", name, bits + base + distance - 1,
-                                        integer::kF2Bits));
+    return invalid_argument(
+        fmt::format("{}: reaches bit {}; words have {} bits", name, bits + base + distance - 1, integer::kF2Bits));
   }
   return Swizzle{static_cast<int>(bits), static_cast<int>(base), static_cast<int>(shift)};
 }
@@ -114,8 +114,8 @@ Expected<ComposedLayout> ComposedLayout::create(F2Map factor, int64_t offset, St
   const Checked high = Checked(offset) + range.high;  // with room for the cosize
   if (!low.ok() || !(high + 1).ok()) return integer::overflow_error("offset plus layout " + result.layout_.to_string());
   if (result.has_factor() && low.value() < 0) {
-    return invalid_argument(fmt::format("{}: the value {} meets an xor; it must not be negative", result.to_string(),
-                                        low.value()));
+    return invalid_argument(
+        fmt::format("{}: the value {} meets an xor; it must not be negative", result.to_string(), low.value()));
   }
   if (result.has_factor() && high.value() >= kWordEnd) {
     return invalid_argument(fmt::format("{}: the value {} meets an xor; it must be below 2^{}", result.to_string(),

@@ -52,7 +52,7 @@ std::optional<Swizzle> as_swizzle(const integer::F2Map& map);
 
 class ComposedLayout {
  public:
-  ComposedLayout() = default;  // 1:0
+  ComposedLayout() = default;                                           // 1:0
   ComposedLayout(StridedLayout layout) : layout_(std::move(layout)) {}  // NOLINT: strided layouts are composed ones
   // Refuses sums beyond 62 bits or below zero where an xor factor would meet them.
   static Expected<ComposedLayout> create(integer::F2Map factor, int64_t offset, StridedLayout layout);
@@ -88,8 +88,8 @@ Expected<integer::F2Map> linear_over_f2(const ComposedLayout& layout);
 // The other way: strided where the columns share no bit (2^k columns of one direction coalesce), else Xor<…> o 2^n:1.
 Expected<ComposedLayout> from_f2(const integer::F2Map& map);
 
-// a ∘ b. Where an xor factor or an offset of b has to pass through a's strided part, a must be linear over F2 on it, and
-// b must stay below a's size.
+// a ∘ b. Where an xor factor or an offset of b has to pass through a's strided part, a must be linear over F2 on it,
+// and b must stay below a's size.
 Expected<ComposedLayout> composition(const ComposedLayout& a, const ComposedLayout& b);
 // The plain strided layout with the same values up to an offset: offset + layout. Up to 2^16 indices are checked.
 Expected<ComposedLayout> decay(const ComposedLayout& layout);

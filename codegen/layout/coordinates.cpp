@@ -94,7 +94,8 @@ Expected<StridedLayout> dice(const StridedLayout& layout, const Coordinate& coor
 Expected<ComposedLayout> domain_offset(const ComposedLayout& layout, const Coordinate& coordinate) {
   Cut parts;
   TAILOR_RETURN_IF_ERROR(cut(layout.layout().root(), coordinate, parts));
-  if (!parts.free.empty()) return invalid_argument("the coordinate has a free entry; an offset needs all of them fixed");
+  if (!parts.free.empty())
+    return invalid_argument("the coordinate has a free entry; an offset needs all of them fixed");
   TAILOR_ASSIGN_OR_RETURN(int64_t offset, moved(layout, parts.offset));
   return ComposedLayout::create(layout.factor(), offset, layout.layout());
 }
@@ -102,8 +103,8 @@ Expected<ComposedLayout> domain_offset(const ComposedLayout& layout, const Coord
 Expected<ComposedLayout> flip(const ComposedLayout& layout, size_t mode) {
   Mode root = layout.layout().root();
   if (mode >= layout.layout().rank()) {
-    return invalid_argument(fmt::format("flip of mode {} of {}; it has {} modes", mode, layout.to_string(),
-                                        layout.layout().rank()));
+    return invalid_argument(
+        fmt::format("flip of mode {} of {}; it has {} modes", mode, layout.to_string(), layout.layout().rank()));
   }
   Checked by = 0;
   if (layout.size() != 0) reverse(root.group ? root.modes[mode] : root, by);

@@ -35,8 +35,8 @@ Expected<Coordinate> parse_coordinate(std::string_view text);
 Expected<int64_t> evaluate_at(const ComposedLayout& layout, const Coordinate& coordinate);
 Expected<ComposedLayout> slice(const ComposedLayout& layout, const Coordinate& coordinate);
 Expected<StridedLayout> dice(const StridedLayout& layout, const Coordinate& coordinate);
-// The same modes counted from `coordinate`: the offset grows, the domain keeps its shape (guards for what sticks out are
-// GuardedAffineLayout::domain_offset).
+// The same modes counted from `coordinate`: the offset grows, the domain keeps its shape (guards for what sticks out
+// are GuardedAffineLayout::domain_offset).
 Expected<ComposedLayout> domain_offset(const ComposedLayout& layout, const Coordinate& coordinate);
 // Top-level mode `mode` in reverse: x becomes extent - 1 - x in each of its leaves.
 Expected<ComposedLayout> flip(const ComposedLayout& layout, size_t mode);

@@ -61,9 +61,8 @@ bool NotationReader::accept(std::string_view word) {
 
 bool NotationReader::at_integer() {
   skip_space();
-  return position_ != text_.size() &&
-         (std::isdigit(static_cast<unsigned char>(text_[position_])) != 0 || text_[position_] == '-' ||
-          text_[position_] == '_');
+  return position_ != text_.size() && (std::isdigit(static_cast<unsigned char>(text_[position_])) != 0 ||
+                                       text_[position_] == '-' || text_[position_] == '_');
 }
 
 Status NotationReader::error(std::string_view expected) {
@@ -101,9 +100,9 @@ Expected<Tuple> NotationReader::tuple_at(int depth, bool coordinate) {
   Tuple result;
   if (!accept('(')) {
     skip_space();
-    const bool digit_follows = position_ + 1 < text_.size() &&
-                               (std::isdigit(static_cast<unsigned char>(text_[position_ + 1])) != 0 ||
-                                text_[position_ + 1] == '-');
+    const bool digit_follows =
+        position_ + 1 < text_.size() &&
+        (std::isdigit(static_cast<unsigned char>(text_[position_ + 1])) != 0 || text_[position_ + 1] == '-');
     if (coordinate && !digit_follows && accept('_')) {
       result.free = true;
       return result;

@@ -65,9 +65,8 @@ class Question {
   Expected<StridedLayout> strided(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(ComposedLayout layout, this->layout(member));
     if (layout.is_strided()) return layout.layout();
-    return invalid_argument(
-        fmt::format("\"{}\" is {}; this operation needs a layout without xor factor and offset", member,
-                    layout.to_string()));
+    return invalid_argument(fmt::format("\"{}\" is {}; this operation needs a layout without xor factor and offset",
+                                        member, layout.to_string()));
   }
 
   Expected<Tiler> tiler(const char* member) const {
@@ -106,8 +105,8 @@ class Question {
     const Json& value = has(member) ? json_[member] : empty;
     if (!value.is_object() || !value.contains("in") || !value.contains("out") || !value["in"].is_object() ||
         !value["out"].is_object()) {
-      return invalid_argument(
-          fmt::format("\"{}\" must be a linear layout, {{\"in\":{{\"lane\":[[1],[2]]}},\"out\":{{\"dim0\":4}}}}", member));
+      return invalid_argument(fmt::format(
+          "\"{}\" must be a linear layout, {{\"in\":{{\"lane\":[[1],[2]]}},\"out\":{{\"dim0\":4}}}}", member));
     }
     std::vector<LinearInput> inputs;
     for (const auto& [name, bases] : value["in"].items()) {
@@ -320,7 +319,7 @@ std::string known_operations() {
 
 Expected<Json> answer(std::string_view line) {
   if (line.size() > kMaxLine) {
-    return invalid_argument(fmt::format("the line has {} bytes; at most {} are read", line.size(), kMaxLine));
+    return invalid_argument(fmt::format("the line is longer than {} bytes", kMaxLine));
   }
   if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return invalid_argument("the line is blank");
   const Json json = Json::parse(line);
@@ -336,9 +335,7 @@ Expected<Json> answer(std::string_view line) {
 
 std::string printed(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-std::string refusal(std::string_view reason) {
-  return printed(Json{{"ok", false}, {"reason", std::string(reason)}});
-}
+std::string refusal(std::string_view reason) { return printed(Json{{"ok", false}, {"reason", std::string(reason)}}); }
 
 }  // namespace
 

@@ -5,8 +5,8 @@
 //     {"op":"left_inverse","a":"(2,2):(1,1)"}
 //     {"ok":false,"reason":"left inverse of (2,2):(1,1): none exists, indices 1 and 2 both have the value 1"}
 //
-// "a" is a layout in CuTe's notation, with an xor factor or an offset in front where the operation allows it; "b" is what
-// the table below says. "values" are in colexicographic order and left out above 4096 of them; "cosize" is 1 + the
+// "a" is a layout in CuTe's notation, with an xor factor or an offset in front where the operation allows it; "b" is
+// what the table below says. "values" are in colexicographic order and left out above 4096 of them; "cosize" is 1 + the
 // largest value reached. max_common_vector of n answers the layout n:1, and "vector":n. Linear layouts are written
 // {"in":{"lane":[[1],[2]],"warp":[[4],[8]]},"out":{"dim0":16}}, and their answers carry "linear" as text too.
 //
@@ -22,39 +22,39 @@
 namespace tailor::codegen::layout {
 
 // operation, what "b" is (further members in parentheses)
-#define TAILOR_LAYOUT_OPERATIONS(X)                                            \
-  X(evaluate, "nothing, or a coordinate: then \"value\" is the value there")   \
-  X(coalesce, "nothing")                                                       \
-  X(composition, "a layout; a ∘ b")                                            \
-  X(complement, "the cosize bound")                                            \
-  X(right_inverse, "nothing")                                                  \
-  X(left_inverse, "nothing")                                                   \
-  X(logical_divide, "a tiler, \"4:1\" or \"<2:1,3:1>\"")                       \
-  X(zipped_divide, "a tiler")                                                  \
-  X(tiled_divide, "a tiler")                                                   \
-  X(flat_divide, "a tiler")                                                    \
-  X(logical_product, "a tiler")                                                \
-  X(zipped_product, "a tiler")                                                 \
-  X(tiled_product, "a tiler")                                                  \
-  X(flat_product, "a tiler")                                                   \
-  X(blocked_product, "a layout")                                               \
-  X(raked_product, "a layout")                                                 \
-  X(tile_to_shape, "a shape (\"order\": ranks, the smallest runs fastest)")    \
-  X(max_common_vector, "a layout")                                             \
-  X(slice, "a coordinate with free entries, \"(2,_)\"")                        \
-  X(dice, "a coordinate with free entries")                                    \
-  X(domain_offset, "a coordinate")                                             \
-  X(flip, "the number of a mode")                                              \
-  X(reshape, "a shape")                                                        \
-  X(upcast, "the ratio")                                                       \
-  X(downcast, "the ratio")                                                     \
-  X(recast, "nothing (\"from\", \"to\": bits of an element)")                  \
-  X(filter, "nothing")                                                         \
-  X(nullspace, "nothing")                                                      \
-  X(decay, "nothing")                                                          \
-  X(from_linear, "nothing; \"a\" is a linear layout")                          \
-  X(to_linear, "nothing")                                                      \
-  X(linear_invert, "nothing; \"a\" is a linear layout")                        \
+#define TAILOR_LAYOUT_OPERATIONS(X)                                          \
+  X(evaluate, "nothing, or a coordinate: then \"value\" is the value there") \
+  X(coalesce, "nothing")                                                     \
+  X(composition, "a layout; a ∘ b")                                          \
+  X(complement, "the cosize bound")                                          \
+  X(right_inverse, "nothing")                                                \
+  X(left_inverse, "nothing")                                                 \
+  X(logical_divide, "a tiler, \"4:1\" or \"<2:1,3:1>\"")                     \
+  X(zipped_divide, "a tiler")                                                \
+  X(tiled_divide, "a tiler")                                                 \
+  X(flat_divide, "a tiler")                                                  \
+  X(logical_product, "a tiler")                                              \
+  X(zipped_product, "a tiler")                                               \
+  X(tiled_product, "a tiler")                                                \
+  X(flat_product, "a tiler")                                                 \
+  X(blocked_product, "a layout")                                             \
+  X(raked_product, "a layout")                                               \
+  X(tile_to_shape, "a shape (\"order\": ranks, the smallest runs fastest)")  \
+  X(max_common_vector, "a layout")                                           \
+  X(slice, "a coordinate with free entries, \"(2,_)\"")                      \
+  X(dice, "a coordinate with free entries")                                  \
+  X(domain_offset, "a coordinate")                                           \
+  X(flip, "the number of a mode")                                            \
+  X(reshape, "a shape")                                                      \
+  X(upcast, "the ratio")                                                     \
+  X(downcast, "the ratio")                                                   \
+  X(recast, "nothing (\"from\", \"to\": bits of an element)")                \
+  X(filter, "nothing")                                                       \
+  X(nullspace, "nothing")                                                    \
+  X(decay, "nothing")                                                        \
+  X(from_linear, "nothing; \"a\" is a linear layout")                        \
+  X(to_linear, "nothing")                                                    \
+  X(linear_invert, "nothing; \"a\" is a linear layout")                      \
   X(linear_compose, "a linear layout, as \"a\" is; first a, then b")
 
 // The answer to one line, without the end of line.

@@ -59,12 +59,25 @@ int64_t unbroken_elements(const integer::F2Map& factor) {
   return int64_t{1} << k;
 }
 
-std::string tail_text(const VectorWidth& width) {
-  if (!width.tail_known) return "depends on the run length";
-  if (width.tail.empty()) return "none";
+std::string pieces_text(const std::vector<TailPiece>& tail) {
+  if (tail.empty()) return "none";
   std::vector<int64_t> widths;
-  for (const TailPiece& piece : width.tail) widths.push_back(piece.width);
+  for (const TailPiece& piece : tail) widths.push_back(piece.width);
   return fmt::format("{} bytes", fmt::join(widths, "+"));
+}
+
+// A run that a guard may shorten is whole or ends at the edge; each may have a known tail where their union has none.
+std::string tail_text(const PieceAccess& piece, const VectorWidth& width) {
+  if (width.tail_known) return pieces_text(width.tail);
+  if (piece.edge_bytes && piece.whole_bytes) {
+    const integer::Residue whole = integer::floor_mod(*piece.whole_bytes, width.vector_bytes);
+    const integer::Residue edge = integer::floor_mod(*piece.edge_bytes, width.vector_bytes);
+    if (whole.is_constant() && edge.is_constant()) {
+      return fmt::format("{} where the run is whole, {} at the edge", pieces_text(decompose_tail(0, whole.remainder)),
+                         pieces_text(decompose_tail(0, edge.remainder)));
+    }
+  }
+  return "depends on the run length";
 }
 
 // Heads that bring every row to full vectors, where all rows start at the same misaligned phase.
@@ -102,7 +115,8 @@ std::string edge_text(const PieceAccess& piece) {
   std::vector<std::string> parts;
   if (!piece.run_edges.empty()) parts.push_back("the run ends at " + join_texts(piece.run_edges, text));
   if (!piece.cuts.empty()) {
-    parts.push_back(join_texts(piece.cuts, text) + " may cut through a vector: there every element needs its own test");
+    parts.push_back(join_texts(piece.cuts, text) +
+                    " may cut through a vector: wide where it holds for all of it, a test per element at the edge");
   }
   if (!piece.per_run.empty()) parts.push_back(join_texts(piece.per_run, text) + " is one test per run");
   return fmt::format("{}", fmt::join(parts, "; "));
@@ -115,30 +129,30 @@ struct PieceAnswer {
 
 Expected<PieceAnswer> explain_piece(const Question& q, const GuardedAffineLayout& layout) {
   TAILOR_ASSIGN_OR_RETURN(const PieceAccess piece, piece_access(layout, q.base, q.elem_bytes, q.facts));
-  int64_t limit = q.max_vector_bytes;
-  std::string factor;
-  if (q.layout.factor) {
-    const int64_t elements = unbroken_elements(*q.layout.factor);
-    limit = std::min(limit, elements * q.elem_bytes);
-    if (limit < q.max_vector_bytes) {
-      factor = fmt::format("; {} keeps only {} elements = {} bytes together; a larger M would allow {}",
-                           q.layout.factor_text, elements, limit, 2 * limit);
-    }
-  }
-  if (!piece.cuts.empty()) limit = std::min(limit, q.elem_bytes);
-  TAILOR_ASSIGN_OR_RETURN(const VectorWidth width, vector_width(piece.access, q.elem_bytes, q.facts, limit));
-  PieceAnswer answer;
-  answer.vector_bytes = width.vector_bytes;
-  Json& json = answer.json;
-  json["run"] = piece.run.empty() ? "one element: no dimension has stride 1" : piece.run;
-  json["run_bytes"] = integer::to_string(piece.access.run_bytes);
-  json["vector_bytes"] = width.vector_bytes;
-  if (width.vectors_per_run) json["vectors_per_run"] = *width.vectors_per_run;
-  json["tail"] = tail_text(width);
+  TAILOR_ASSIGN_OR_RETURN(VectorWidth width, vector_width(piece.access, q.elem_bytes, q.facts, q.max_vector_bytes));
   std::string reason = width.reason;
   const bool short_run = piece.access.run_bytes.hi < 2 * width.vector_bytes && width.vector_bytes < q.max_vector_bytes;
   if (short_run && !piece.short_run.empty()) reason += "; " + piece.short_run;
-  json["reason"] = reason + factor;
+  if (q.layout.factor) {
+    const int64_t elements = unbroken_elements(*q.layout.factor);
+    // A factor that tears nothing within the widest vector does not limit.
+    if (elements < width.vector_bytes / q.elem_bytes) {
+      const int64_t limit = elements * q.elem_bytes;
+      reason = fmt::format("vector {}: {} keeps only {} elements = {} bytes together; a larger M would allow {}", limit,
+                           q.layout.factor_text, elements, limit, 2 * limit);
+      TAILOR_ASSIGN_OR_RETURN(width, vector_width(piece.access, q.elem_bytes, q.facts, limit));
+    }
+  }
+  PieceAnswer answer;
+  answer.vector_bytes = piece.cuts.empty() ? width.vector_bytes : q.elem_bytes;
+  Json& json = answer.json;
+  json["run"] = piece.run.empty() ? "one element: no dimension has stride 1" : piece.run;
+  json["run_bytes"] = integer::to_string(piece.access.run_bytes);
+  json["vector_bytes"] = answer.vector_bytes;
+  if (!piece.cuts.empty()) json["body_vector_bytes"] = width.vector_bytes;
+  if (width.vectors_per_run) json["vectors_per_run"] = *width.vectors_per_run;
+  json["tail"] = tail_text(piece, width);
+  json["reason"] = reason;
   if (const std::string edge = edge_text(piece); !edge.empty()) json["edge"] = edge;
   if (const std::string peeled = peel_text(piece, q.facts, q.max_vector_bytes, q.elem_bytes); !peeled.empty()) {
     json["peel"] = peeled;

@@ -12,11 +12,12 @@
 //                         "vectors_per_run", "tail" ("8+4+2 bytes", "none", or what it depends on), "reason" (what
 //                         stopped the next width, and the fact that would allow it), "edge" (guards that end or cut a
 //                         run), "peel" (heads, where every row is misaligned by the same amount)
+//                         "body_vector_bytes" away from a guard that cuts through runs
 //     "guards"            each with "constraint", "verdict" under the facts, "depends_on"
 //     "tma"               "legal" or the rules that a tensor map of the layout breaks
 //
-// Worked example: {"layout":"(100,37):(37,1)","element_bytes":2} answers vectors of 4 bytes: rows coalesce into one run
-// of 7400 bytes. With (100,37):(40,1) runs are 74 bytes, rows start at multiples of 80 bytes, so vectors of 16 bytes, 4
+// Worked example: {"layout":"(100,37):(37,1)","element_bytes":2} answers vectors of 16 bytes: the rows are one run of
+// 7400 bytes. With (100,37):(40,1) runs are 74 bytes, rows start at multiples of 80 bytes, so vectors of 16 bytes, 4
 // of them and a tail of 8+2.
 //
 // Threads: pure functions. Errors: kInvalidArgument (a member that is unknown or breaks its rule, unreadable notation).

@@ -61,10 +61,16 @@ Expected<PieceAccess> piece_access(const GuardedAffineLayout& layout, BaseAlignm
   }
   // Guards that only shorten a dimension make it a dimension of that extent.
   std::vector<std::optional<size_t>> shortens;
+  std::vector<std::optional<std::pair<Residue, Residue>>> ends(layout.rank());  // whole, edge
   for (const Constraint& guard : piece.guard) {
     const auto shortened = shortened_dim(layout, guard);
     shortens.push_back(shortened ? std::optional(shortened->first) : std::nullopt);
-    if (shortened) extents[shortened->first] = smaller(extents[shortened->first], abstract(shortened->second, facts));
+    if (!shortened) continue;
+    const Residue edge = abstract(shortened->second, facts);
+    auto& end = ends[shortened->first];
+    // Of several edges only the values together are known.
+    end = end ? std::pair{end->first, integer::join(end->second, edge)} : std::pair{extents[shortened->first], edge};
+    extents[shortened->first] = smaller(extents[shortened->first], edge);
   }
 
   // The run: dimensions whose stride is the number of elements so far; the last may have an extent that varies.
@@ -75,6 +81,10 @@ Expected<PieceAccess> piece_access(const GuardedAffineLayout& layout, BaseAlignm
     for (size_t i = 0; i < layout.rank() && !grown; ++i) {
       if (in_run[i] || is(extents[i], 1) || !is(strides[i], run.remainder)) continue;
       in_run[i] = grown = true;
+      if (ends[i] && !extents[i].is_constant()) {
+        result.whole_bytes = run * ends[i]->first * elem_bytes;
+        result.edge_bytes = run * ends[i]->second * elem_bytes;
+      }
       run = run * extents[i];
       result.run = result.run.empty() ? layout.dims()[i].name : layout.dims()[i].name + "*" + result.run;
     }

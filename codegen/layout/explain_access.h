@@ -19,12 +19,14 @@ std::optional<std::pair<size_t, AffineExpr>> shortened_dim(const GuardedAffineLa
 integer::Residue smaller(const integer::Residue& a, const integer::Residue& b);
 
 struct PieceAccess {
-  std::string run;                    // "j", "i*j"; empty when no dimension is contiguous
-  AccessLayout access;                // outer dimensions and the length of a run
-  std::vector<Constraint> run_edges;  // guards that shorten the run as a whole
-  std::vector<Constraint> cuts;       // guards that mention the run in another way: elements need a test each
-  std::vector<Constraint> per_run;    // guards that hold for a whole run or not at all
-  std::string short_run;              // which stride ends the run, and which would continue it
+  std::string run;                              // "j", "i*j"; empty when no dimension is contiguous
+  AccessLayout access;                          // outer dimensions and the length of a run
+  std::optional<integer::Residue> whole_bytes;  // where a guard shortens the run: its length where the guard does not
+  std::optional<integer::Residue> edge_bytes;   // bite, and where it does
+  std::vector<Constraint> run_edges;            // guards that shorten the run as a whole
+  std::vector<Constraint> cuts;                 // guards that mention the run in another way: elements need a test each
+  std::vector<Constraint> per_run;              // guards that hold for a whole run or not at all
+  std::string short_run;                        // which stride ends the run, and which would continue it
 };
 
 // `layout`: one output, one piece.

@@ -37,7 +37,8 @@ Status check_names(const std::vector<LinearInput>& inputs, const std::vector<Lin
 
 Status check_size(int64_t size, const std::string& name) {
   if (is_power_of_two(size)) return {};
-  return invalid_argument(fmt::format("linear layout: dimension '{}' has size {}; it must be a power of two", name, size));
+  return invalid_argument(
+      fmt::format("linear layout: dimension '{}' has size {}; it must be a power of two", name, size));
 }
 
 }  // namespace
@@ -130,15 +131,14 @@ Expected<LinearLayout> LinearLayout::from_layout(const ComposedLayout& layout,
 
 Expected<std::vector<int64_t>> LinearLayout::apply(const std::vector<int64_t>& coordinates) const {
   if (coordinates.size() != inputs_.size()) {
-    return invalid_argument(
-        fmt::format("{} coordinates for {} input dimensions", coordinates.size(), inputs_.size()));
+    return invalid_argument(fmt::format("{} coordinates for {} input dimensions", coordinates.size(), inputs_.size()));
   }
   uint64_t word = 0;
   int place = 0;
   for (size_t k = 0; k < coordinates.size(); ++k) {
     if (coordinates[k] < 0 || coordinates[k] >= input_size(k)) {
-      return invalid_argument(fmt::format("coordinate {} of '{}'; it must be in [0, {})", coordinates[k],
-                                          inputs_[k].name, input_size(k)));
+      return invalid_argument(
+          fmt::format("coordinate {} of '{}'; it must be in [0, {})", coordinates[k], inputs_[k].name, input_size(k)));
     }
     word |= static_cast<uint64_t>(coordinates[k]) << place;
     place += static_cast<int>(inputs_[k].bases.size());

@@ -7,8 +7,8 @@
 //
 // Flat form, the bridge to ComposedLayout: input bits in order of the dimensions, the first fastest; output words with
 // the first output dimension in the lowest bits. to_layout() is strided where no two bases share a bit, else an xor
-// factor on 2^n:1; from_layout() refuses what is not linear (extents that are no powers of two, carries, offsets) with a
-// counterexample.
+// factor on 2^n:1; from_layout() refuses what is not linear (extents that are no powers of two, carries, offsets) with
+// a counterexample.
 //
 // Where linear layouts end: padding and extents that are no powers of two have none; GuardedAffineLayout has.
 //

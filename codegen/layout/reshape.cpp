@@ -59,9 +59,10 @@ class DigitReader {
     const int64_t boundary = place_ * left;  // the layout's
     const int64_t end = place_ * wanted;     // the new mode's
     const int64_t step = std::min(boundary, end);
-    std::string reason = fmt::format("the layout turns at index {}, a new mode of extent {} ends at index {}, and neither "
-                                     "divides the other",
-                                     boundary, extent, end);
+    std::string reason = fmt::format(
+        "the layout turns at index {}, a new mode of extent {} ends at index {}, and neither "
+        "divides the other",
+        boundary, extent, end);
     const auto before = whole_.evaluate(step - 1);
     const auto after = whole_.evaluate(step);
     if (before.ok() && after.ok()) {
@@ -117,17 +118,16 @@ Expected<StridedLayout> reshape(const StridedLayout& layout, const Mode& shape) 
                                         layout.to_string(), shape_text(shape), layout.size(), target.size()));
   }
   if (layout.size() == 0) {
-    TAILOR_ASSIGN_OR_RETURN(Mode empty, each_leaf(shape, [](const Mode& leaf) -> Expected<Mode> {
-                              return Mode::leaf(leaf.extent, 0);
-                            }));
+    TAILOR_ASSIGN_OR_RETURN(
+        Mode empty, each_leaf(shape, [](const Mode& leaf) -> Expected<Mode> { return Mode::leaf(leaf.extent, 0); }));
     return StridedLayout::create(std::move(empty));
   }
   TAILOR_ASSIGN_OR_RETURN(StridedLayout flat, coalesce(layout));
   DigitReader digits(layout, without_ones(flat));
   auto root = fill(shape, digits);
   if (!root.ok()) {
-    return invalid_argument(fmt::format("reshape of {} to {}: {}", layout.to_string(), shape_text(shape),
-                                        root.status().message()));
+    return invalid_argument(
+        fmt::format("reshape of {} to {}: {}", layout.to_string(), shape_text(shape), root.status().message()));
   }
   return StridedLayout::create(std::move(*root));
 }
@@ -205,8 +205,7 @@ Expected<ComposedLayout> downcast(const ComposedLayout& layout, int64_t n) {
 
 Expected<ComposedLayout> recast(const ComposedLayout& layout, int64_t old_bits, int64_t new_bits) {
   if (old_bits < 1 || new_bits < 1) {
-    return invalid_argument(
-        fmt::format("recast from {} to {} bits; both must be at least 1", old_bits, new_bits));
+    return invalid_argument(fmt::format("recast from {} to {} bits; both must be at least 1", old_bits, new_bits));
   }
   const int64_t common = std::gcd(old_bits, new_bits);
   TAILOR_ASSIGN_OR_RETURN(ComposedLayout wide, upcast(layout, new_bits / common));

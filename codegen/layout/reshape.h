@@ -31,7 +31,8 @@ namespace tailor::codegen::layout {
 Expected<StridedLayout> reshape(const StridedLayout& layout, const Mode& shape);
 Expected<ComposedLayout> reshape(const ComposedLayout& layout, const Mode& shape);
 
-// Elements n times as large: strides are divided by n, a stride d below n that divides it leaves every (n / d)-th point.
+// Elements n times as large: strides are divided by n, a stride d below n that divides it leaves every (n / d)-th
+// point.
 Expected<ComposedLayout> upcast(const ComposedLayout& layout, int64_t n);
 // Elements n times as small: the unit stride's extent grows n-fold, the other strides too.
 Expected<ComposedLayout> downcast(const ComposedLayout& layout, int64_t n);

@@ -167,8 +167,8 @@ Expected<StridedLayout> tile_to_shape(const StridedLayout& block, const std::vec
                                         block.to_string(), block.rank(), fmt::join(shape, ",")));
   }
   if (!order.empty() && order.size() != shape.size()) {
-    return invalid_argument(fmt::format("tile_to_shape: the order names {} modes, the target has {}", order.size(),
-                                        shape.size()));
+    return invalid_argument(
+        fmt::format("tile_to_shape: the order names {} modes, the target has {}", order.size(), shape.size()));
   }
   std::vector<Mode> modes = top_modes(block);
   std::vector<int64_t> repeats(shape.size());

@@ -1,6 +1,7 @@
 // Divisions and products of strided layouts in all their arrangements, after CuTe.
 //
-// Worked example: block = (2,2):(4,1), tiler = 6:1. The product repeats the block six times where the block leaves room,
+// Worked example: block = (2,2):(4,1), tiler = 6:1. The product repeats the block six times where the block leaves
+// room,
 //     logical_product  ((2,2),(2,3)):((4,1),(2,8))         (block, repeats)
 //     tiled_product    ((2,2),2,3):((4,1),2,8)             (block, repeat, repeat)
 //     flat_product     (2,2,2,3):(4,1,2,8)

@@ -27,6 +27,7 @@ struct Invocation {
   X(add_emit, "emit", "Show a kernel at one stage of its way from key to cubin")                    \
   X(add_buckets, "buckets", "List the finite key space of a static configuration")                  \
   X(add_cache, "cache", "List, measure or verify the disk cache")                                   \
+  X(add_layout, "layout", "Evaluate, explain or draw layouts")                                      \
   X(add_doctor, "doctor", "Report which parts are here, their versions, and how to get the others") \
   X(add_version, "version", "Print the version")
 

@@ -1,5 +1,5 @@
-// The door from the command to the layout engine: JSON in, text out. libtailor_codegen exports it, so that a warm engine
-// carries neither isl nor JSON.
+// The door from the command to the layout engine: JSON in, text out. libtailor_codegen exports it, so that a warm
+// engine carries neither isl nor JSON.
 //
 // Ownership: the caller owns the tool (delete) and keeps the library open while it lives. Threads: any; the tool keeps
 // no state between calls. Errors: evaluate_line answers every line, an unreadable one too; the others give

@@ -326,8 +326,7 @@ Status FunctionDecoder::decode_move(const Instruction& i) {
     } else {
       TAILOR_ASSIGN_OR_RETURN(op.a, source(o[1], w));
     }
-    op.aux = static_cast<uint32_t>(out_->aux.size());
-    out_->aux.insert(out_->aux.end(), slots.begin(), slots.end());
+    op.aux = add_aux(slots);
     emit(op);
     return {};
   }

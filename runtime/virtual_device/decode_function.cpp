@@ -202,9 +202,9 @@ Op FunctionDecoder::start(const Instruction& i, Class cls) const {
   return op;
 }
 
-uint32_t FunctionDecoder::add_aux(std::initializer_list<uint32_t> values) {
+uint32_t FunctionDecoder::add_aux(const std::vector<uint32_t>& values) {
   const auto at = static_cast<uint32_t>(out_->aux.size());
-  out_->aux.insert(out_->aux.end(), values);
+  out_->aux.insert(out_->aux.end(), values.begin(), values.end());
   return at;
 }
 

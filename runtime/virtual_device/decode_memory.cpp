@@ -105,23 +105,35 @@ Status FunctionDecoder::memory_address(const Instruction& i, const Operand& o, S
     Operand symbol = o;
     TAILOR_ASSIGN_OR_RETURN(const uint64_t address, symbol_address(symbol));
     op.offset = static_cast<int64_t>(address);
-    uint64_t begin = 0;
-    if (const ptx::Variable* v = context_.shared_variable(index_, o.symbol, &begin)) {
-      op.flags |= kHasLimit;
-      op.limit = static_cast<uint32_t>(out_->limits.size());
-      out_->limits.push_back({begin, begin + v->bytes, v->unsized, v->name});
-    }
+    limit_to(o.symbol, op);
     return {};
   } else if (op.space == AccessSpace::kLocal) {
     return unsupported_instruction(i, "an absolute local address");
   }
-  if (variable != 0 && variable != kMany && op.space == AccessSpace::kShared) {
-    uint64_t begin = 0;
-    const ptx::Variable* v = context_.shared_variable(index_, symbols_[variable - 1], &begin);
-    op.flags |= kHasLimit;
-    op.limit = static_cast<uint32_t>(out_->limits.size());
-    out_->limits.push_back({begin, begin + v->bytes, v->unsized, v->name});
+  if (variable != 0 && variable != kMany && op.space == AccessSpace::kShared) limit_to(symbols_[variable - 1], op);
+  return {};
+}
+
+void FunctionDecoder::limit_to(const SymbolRef& symbol, Op& op) {
+  uint64_t begin = 0;
+  const ptx::Variable* v = context_.shared_variable(index_, symbol, &begin);
+  if (!v) return;
+  op.flags |= kHasLimit;
+  op.limit = static_cast<uint32_t>(out_->limits.size());
+  out_->limits.push_back({begin, begin + v->bytes, v->unsized, v->name});
+}
+
+Status FunctionDecoder::plane_address(const Instruction& i, const Operand& o, uint32_t bytes, Op& op) {
+  Operand whole = o;
+  whole.kind = Operand::Kind::kSymbol;
+  whole.value = 0;
+  ParameterPlanes planes;
+  TAILOR_RETURN_IF_ERROR(planes_of(whole, planes));
+  if (o.value < 0 || static_cast<uint64_t>(o.value) + bytes > uint64_t{planes.planes} * 4) {
+    return unsupported_instruction(i, "the access leaves the parameter");
   }
+  op.a = planes.slot;
+  op.offset = o.value;
   return {};
 }
 
@@ -134,29 +146,19 @@ Status FunctionDecoder::decode_load(const Instruction& i) {
   const auto bytes = static_cast<uint32_t>(bits / 8 * slots.size());
   Op op = start(i, Class::kParam);
   op.imm = static_cast<uint32_t>(slots.size());
-  op.aux = static_cast<uint32_t>(out_->aux.size());
-  out_->aux.insert(out_->aux.end(), slots.begin(), slots.end());
+  op.aux = add_aux(slots);
   const std::string element = element_key(i.type(), true, width);
   if (ptx::is_param(i.space) && !o[1].has_register_base()) {
     if (width == Width::k128) return unsupported_instruction(i);
-    op.offset = o[1].value;
     if (o[1].symbol.kind == SymbolRef::Kind::kParameter && f_.entry) {
       const ptx::Parameter& p = f_.parameters[o[1].symbol.index];
       if (o[1].value < 0 || static_cast<uint64_t>(o[1].value) + bytes > p.bytes) {
         return unsupported_instruction(i, fmt::format("the access leaves parameter {} of {} bytes", p.name, p.bytes));
       }
-      op.offset += static_cast<int64_t>(p.offset);
+      op.offset = static_cast<int64_t>(p.offset) + o[1].value;
       op.run = context_.lanes.find("ld.param." + element);
     } else {
-      Operand whole = o[1];
-      whole.kind = Operand::Kind::kSymbol;
-      whole.value = 0;
-      ParameterPlanes planes;
-      TAILOR_RETURN_IF_ERROR(planes_of(whole, planes));
-      if (o[1].value < 0 || static_cast<uint64_t>(o[1].value) + bytes > uint64_t{planes.planes} * 4) {
-        return unsupported_instruction(i, "the access leaves the parameter");
-      }
-      op.a = planes.slot;
+      TAILOR_RETURN_IF_ERROR(plane_address(i, o[1], bytes, op));
       op.run = context_.lanes.find("ld.plane." + element);
     }
     if (!op.run) return unsupported_instruction(i);
@@ -181,21 +183,11 @@ Status FunctionDecoder::decode_store(const Instruction& i) {
   const auto bytes = static_cast<uint32_t>(bits / 8 * slots.size());
   Op op = start(i, Class::kParam);
   op.imm = static_cast<uint32_t>(slots.size());
-  op.aux = static_cast<uint32_t>(out_->aux.size());
-  out_->aux.insert(out_->aux.end(), slots.begin(), slots.end());
+  op.aux = add_aux(slots);
   const std::string element = element_key(i.type(), false, width);
   if (ptx::is_param(i.space)) {
     if (width == Width::k128 || o[0].has_register_base()) return unsupported_instruction(i);
-    Operand whole = o[0];
-    whole.kind = Operand::Kind::kSymbol;
-    whole.value = 0;
-    ParameterPlanes planes;
-    TAILOR_RETURN_IF_ERROR(planes_of(whole, planes));
-    if (o[0].value < 0 || static_cast<uint64_t>(o[0].value) + bytes > uint64_t{planes.planes} * 4) {
-      return unsupported_instruction(i, "the access leaves the parameter");
-    }
-    op.offset = o[0].value;
-    op.a = planes.slot;
+    TAILOR_RETURN_IF_ERROR(plane_address(i, o[0], bytes, op));
     op.run = context_.lanes.find("st.plane." + element);
     if (!op.run) return unsupported_instruction(i);
     emit(op);
@@ -227,8 +219,7 @@ Status FunctionDecoder::decode_atomic(const Instruction& i) {
     TAILOR_RETURN_IF_ERROR(registers_of(o[at + 1], false, bits, slots, vector_width));
     TAILOR_RETURN_IF_ERROR(memory_address(i, o[at], i.space, static_cast<uint32_t>(4 * slots.size()), op));
     op.imm = static_cast<uint32_t>(slots.size());
-    op.aux = static_cast<uint32_t>(out_->aux.size());
-    out_->aux.insert(out_->aux.end(), slots.begin(), slots.end());
+    op.aux = add_aux(slots);
     op.run = context_.lanes.find("red.vector.f32");
     emit(op);
     return {};

@@ -76,6 +76,10 @@ class FunctionDecoder {
   Status decode_atomic(const Instruction& i);
   Status decode_copy_async(const Instruction& i);
   Status memory_address(const Instruction& i, const Operand& o, ptx::Space space, uint32_t bytes, Op& op);
+  // Bounds the access by the shared variable that `symbol` names, if it names one.
+  void limit_to(const ptx::SymbolRef& symbol, Op& op);
+  // op.a and op.offset of an access of `bytes` to a .param variable of a call.
+  Status plane_address(const Instruction& i, const Operand& o, uint32_t bytes, Op& op);
   Status registers_of(const Operand& o, bool written, unsigned element_bits, std::vector<uint32_t>& slots,
                       Width& width);
 
@@ -90,7 +94,7 @@ class FunctionDecoder {
   // Emission.
   Op start(const Instruction& i, Class cls) const;
   void emit(Op op) { out_->ops.push_back(op); }
-  uint32_t add_aux(std::initializer_list<uint32_t> values);
+  uint32_t add_aux(const std::vector<uint32_t>& values);
   // op.run by key, sources a, b, c in order, destination d; then emits.
   struct Operands {
     Width d = Width::k32;

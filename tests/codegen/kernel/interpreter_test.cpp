@@ -101,6 +101,25 @@ TEST(Interpreter, CountsWhatAChosenBlockDoesToSparseMemory) {
   EXPECT_EQ(counts.instructions, 256u * 6 + 44 * 5);
 }
 
+// Every guard of the program is true, false or that of an even thread: as often on as off.
+TEST(Interpreter, CountsGuardsAndAtomics) {
+  Memory memory{{"out", {0x100000, std::vector<uint8_t>(64 * kMemoryBytes), true}},
+                {"in", {0x200000, std::vector<uint8_t>(64 * kMemoryBytes), false}}};
+  RunCounts counts;
+  ASSERT_EQ(interpret(testing::memory(true), {1, {0x100000, 0x200000}}, memory, &counts), "");
+  EXPECT_EQ(counts.guarded % 6, 0u);
+  EXPECT_GT(counts.guarded, 0u);
+  EXPECT_EQ(counts.guarded_off, counts.guarded / 2);
+
+  Builder b("join", 7);
+  Value word = b.parameter(Type::kPtr, "word");
+  b.atomic_max_u64(word, b.zero_extend(b.special(Special::kTidX)), {"word", "joined", 8, false});
+  memory = {{"word", {8, {4, 0, 0, 0, 0, 0, 0, 0}, true}}};
+  ASSERT_EQ(interpret(b.finish(), {1, {8}}, memory, &counts), "");
+  EXPECT_EQ(counts.atomics, 7u);
+  EXPECT_EQ(at<uint64_t>(memory["word"], 0), 6u);
+}
+
 TEST(Interpreter, StopsAtAWideShiftAndAnEndlessLoop) {
   Builder shift("shift", 1);
   shift.binary(Op::kShl, shift.i32(1), shift.i32(32));
