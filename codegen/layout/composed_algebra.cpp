@@ -123,16 +123,25 @@ bool has_negative_stride(const StridedLayout& layout) {
   return std::any_of(leaves.begin(), leaves.end(), [](const Mode& leaf) { return leaf.stride < 0; });
 }
 
+// d where a(i) = d * i, beyond its size too: a trailing mode of extent 1 says how a layout goes on there.
+std::optional<int64_t> only_stride(const StridedLayout& a) {
+  const std::vector<Mode> leaves = a.leaves();
+  if (leaves.size() == 1) return leaves.front().stride;
+  if (leaves.empty() || leaves.back().extent == 1) return std::nullopt;
+  const auto flat = coalesce(a);
+  if (!flat.ok() || flat->root().group) return std::nullopt;
+  return flat->root().stride;
+}
+
 // a(offset + l(i)) as offset' + l'(i): a has one mode, or no digit carries (seen by enumeration).
 Expected<ComposedLayout> through_offset(const StridedLayout& a, int64_t offset, const StridedLayout& l) {
   if (l.size() == 0) {
     TAILOR_ASSIGN_OR_RETURN(StridedLayout composed, composition(a, l));
     return ComposedLayout(std::move(composed));
   }
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout flat, coalesce(a));
-  if (!flat.root().group) {
+  if (const auto stride = only_stride(a)) {
     TAILOR_ASSIGN_OR_RETURN(StridedLayout composed, composition(a, l));
-    const Checked moved = Checked(offset) * flat.root().stride;
+    const Checked moved = Checked(offset) * *stride;
     if (!moved.ok()) return integer::overflow_error("the offset of the composition");
     return ComposedLayout::create({}, moved.value(), std::move(composed));
   }

@@ -35,7 +35,8 @@ Expected<Assignment> read_values(const Request& request) {
   if (object == nullptr) return values;
   if (!object->is_object()) return invalid_argument("'values' must be an object of integers");
   for (const auto& [name, value] : object->items()) {
-    if (!value.is_number_integer()) return invalid_argument(fmt::format("the value of '{}' must be an integer", name));
+    const bool fits = value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() >> 62 == 0);
+    if (!fits) return invalid_argument(fmt::format("the value of '{}' must be an integer", name));
     values[name] = value.get<int64_t>();
   }
   return values;
@@ -197,6 +198,7 @@ Status assign_threads(const Request& request, const Grid& grid, std::map<int64_t
   TAILOR_ASSIGN_OR_RETURN(const StridedLayout first,
                           StridedLayout::create(root.group && !root.modes.empty() ? root.modes[0] : root));
   scene.threads = first.size();
+  if (scene.threads < 1) return invalid_argument("'threads' has no thread: its first mode is empty");
   TAILOR_ASSIGN_OR_RETURN(const std::vector<int64_t> indices, owners.values(kMaxCells));
   for (size_t i = 0; i < indices.size(); ++i) {
     if (indices[i] < 0 || indices[i] >= grid.size) {
@@ -210,8 +212,8 @@ Status assign_threads(const Request& request, const Grid& grid, std::map<int64_t
 }
 
 // Passes that lanes take which read these cells together, `width` bytes each, in chunks of as many lanes as there are.
-Status count_passes(const BankModel& model, int64_t elem_bytes, const std::vector<const Cell*>& cells, int64_t& passes,
-                    int64_t& ideal) {
+Status count_passes(const BankModel& model, int64_t elem_bytes, const std::vector<const Cell*>& cells,
+                    Scene::Passes& passes) {
   std::vector<int64_t> addresses;
   std::set<int64_t> seen;
   for (const Cell* cell : cells) {
@@ -225,8 +227,8 @@ Status count_passes(const BankModel& model, int64_t elem_bytes, const std::vecto
     std::copy_n(addresses.begin() + static_cast<ptrdiff_t>(first), std::min(lanes, addresses.size() - first),
                 chunk.begin());
     TAILOR_ASSIGN_OR_RETURN(const BankConflicts conflicts, count_conflicts(model, chunk));
-    passes += conflicts.cost;
-    ideal += conflicts.ideal;
+    passes.cost += conflicts.cost;
+    passes.ideal += conflicts.ideal;
   }
   return {};
 }
@@ -265,22 +267,16 @@ Status mark_banks(const Request& request, int64_t elem_bytes, Scene& scene) {
     rows[i / static_cast<size_t>(scene.columns)].push_back(&cell);
     columns[i % static_cast<size_t>(scene.columns)].push_back(&cell);
   }
-  const auto count = [&](const auto& lists, std::vector<int64_t>& passes, int64_t& most_ideal) -> Status {
-    for (const auto& list : lists) {
-      int64_t cost = 0;
-      int64_t ideal = 0;
-      TAILOR_RETURN_IF_ERROR(count_passes(*model, elem_bytes, list, cost, ideal));
-      passes.push_back(cost);
-      most_ideal = std::max(most_ideal, ideal);
-    }
-    return {};
-  };
-  TAILOR_RETURN_IF_ERROR(count(rows, scene.row_passes, scene.ideal_row_passes));
-  TAILOR_RETURN_IF_ERROR(count(columns, scene.column_passes, scene.ideal_column_passes));
+  for (const auto& row : rows) {
+    TAILOR_RETURN_IF_ERROR(count_passes(*model, elem_bytes, row, scene.row_passes.emplace_back()));
+  }
+  for (const auto& column : columns) {
+    TAILOR_RETURN_IF_ERROR(count_passes(*model, elem_bytes, column, scene.column_passes.emplace_back()));
+  }
   scene.notes.push_back(
-      fmt::format("×n: passes of {} ({}) when lanes read the row or column together; {} per row and {} "
-                  "per column are without conflict",
-                  model->opcode, model->arch, scene.ideal_row_passes, scene.ideal_column_passes));
+      fmt::format("×n: passes of {} ({}) when lanes read the row or the column together; green: no bank conflict, red: "
+                  "more than without",
+                  model->opcode, model->arch));
   return {};
 }
 

@@ -39,11 +39,13 @@ struct Scene {
   size_t pieces = 1;
   std::vector<std::string> piece_texts;  // guards, when there is more than one piece
   int64_t vector = 0;
-  // Passes that lanes reading a row or a column together take; empty without banks or where a lane set is too long.
-  std::vector<int64_t> row_passes;
-  std::vector<int64_t> column_passes;
-  int64_t ideal_row_passes = 0;
-  int64_t ideal_column_passes = 0;
+  // Passes that lanes reading a row or a column together take; empty without banks.
+  struct Passes {
+    int64_t cost = 0;
+    int64_t ideal = 0;  // cost without any conflict
+  };
+  std::vector<Passes> row_passes;
+  std::vector<Passes> column_passes;
   std::vector<std::string> notes;  // sentences under the legend
 };
 

@@ -198,14 +198,14 @@ class Canvas {
 
   void passes() {
     for (size_t r = 0; r < scene_.row_passes.size(); ++r) {
-      const int64_t n = scene_.row_passes[r];
+      const Scene::Passes& n = scene_.row_passes[r];
       text(left_ + grid_w_ + 10, top_ + cell_h_ * (static_cast<double>(r) + 0.5) + 5, 14,
-           n > scene_.ideal_row_passes ? kBad : kGood, "start", fmt::format("×{}", n), true);
+           n.cost > n.ideal ? kBad : kGood, "start", fmt::format("×{}", n.cost), true);
     }
     for (size_t c = 0; c < scene_.column_passes.size(); ++c) {
-      const int64_t n = scene_.column_passes[c];
-      text(left_ + cell_w_ * (static_cast<double>(c) + 0.5), top_ + grid_h_ + 20, 14,
-           n > scene_.ideal_column_passes ? kBad : kGood, "middle", fmt::format("×{}", n), true);
+      const Scene::Passes& n = scene_.column_passes[c];
+      text(left_ + cell_w_ * (static_cast<double>(c) + 0.5), top_ + grid_h_ + 20, 14, n.cost > n.ideal ? kBad : kGood,
+           "middle", fmt::format("×{}", n.cost), true);
     }
   }
 

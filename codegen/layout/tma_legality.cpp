@@ -181,6 +181,7 @@ void check_pixel_box(const TmaIm2col& map, Rules& rules) {
 }  // namespace
 
 std::string_view to_string(TmaElement element) { return row_of(element).text; }
+int64_t element_bits(TmaElement element) { return row_of(element).bits; }
 std::string_view to_string(TmaSwizzle swizzle) { return row_of(swizzle).text; }
 
 std::string_view to_string(TmaInterleave interleave) {

@@ -85,6 +85,7 @@ enum class TmaFill : uint8_t { kZero, kNan };
 enum class TmaIm2colMode : uint8_t { kNarrow, kWideW, kWideW128 };
 
 std::string_view to_string(TmaElement element);
+int64_t element_bits(TmaElement element);
 std::string_view to_string(TmaSwizzle swizzle);
 std::string_view to_string(TmaInterleave interleave);
 
@@ -194,5 +195,18 @@ struct TmaView {
 // Errors: kInvalidArgument for an element size no map has, overflow.
 Expected<TmaView> tma_view(const GuardedAffineLayout& layout, BaseAlignment base, int64_t elem_bytes,
                            const Facts& facts = {});
+
+// The whole question for a layout: is it a tensor (as tma_view says), and is the box legal with this swizzle,
+// interleave and fill? `box` and `element_strides` are by dimension of the view, innermost first; no element strides:
+// all 1.
+struct TmaLayoutQuestion {
+  TmaElement element = TmaElement::kUint8;  // not a packed one: its values have no address of their own
+  BaseAlignment base;
+  std::vector<uint32_t> box;
+  std::vector<uint32_t> element_strides;
+  TmaFormat format;
+};
+Expected<std::vector<TmaViolation>> tma_legality(const GuardedAffineLayout& layout, const TmaLayoutQuestion& question,
+                                                 const Facts& facts = {});
 
 }  // namespace tailor::codegen::layout

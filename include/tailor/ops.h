@@ -103,8 +103,8 @@ constexpr DeviceFaultReport decode_status_word(uint64_t word) {
 // block_table [B, max_pages] int32, inner stride 1      seq_lens [B] int32, dense      cu_seqlens [B + 1] int32, dense
 // packed      [N, H, D], N >= cu_seqlens[B]; strides of non-overlapping elements; same dtype as pages
 // status_word null, or 8 bytes, 8-byte aligned (see TAILOR_DEVICE_FAULTS)
-// Declared promises: cu_seqlens starts at 0, does not decrease, cu_seqlens[s+1] - cu_seqlens[s] == seq_lens[s].
-// Rows of packed at or beyond cu_seqlens[B] are left as they are. B, N or P may be 0.
+// Declared promises: cu_seqlens is not negative and does not decrease, cu_seqlens[s+1] - cu_seqlens[s] == seq_lens[s].
+// Rows of packed before cu_seqlens[0] or at or beyond cu_seqlens[B] are left as they are. B, N or P may be 0.
 struct PagedGather {
   Tensor pages;
   PageLayout layout = PageLayout::kSlotMajor;

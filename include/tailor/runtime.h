@@ -57,7 +57,8 @@ enum class Tier : uint8_t {
   X(kCorruptObject, "corrupt_object", "an object is not what its action says")                            \
   X(kBadMetadata, "bad_metadata", "the stored launch plan does not decode, or belongs to another kernel") \
   X(kPremises, "premises", "the stored premises do not follow from the key")                              \
-  X(kLoadRefused, "load_refused", "the driver refused every stored image")
+  X(kLoadRefused, "load_refused", "the driver refused every stored image")                                \
+  X(kNoCubin, "no_cubin", "the stored kernel has PTX only, and a cubin can be made now")
 
 enum class MissReason : uint8_t {
 #define X(name, text, meaning) name,

@@ -1,5 +1,7 @@
 #include "runtime/cli/flags.h"
 
+#include <charconv>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -57,6 +59,17 @@ std::optional<PageLayout> parse_layout(std::string_view s) {
   return std::nullopt;
 }
 
+// A check that says `rule` of a text that is not wholly one T.
+template <class T>
+std::function<std::string(const std::string&)> refusal_unless(std::string rule) {
+  return [rule = std::move(rule)](const std::string& text) {
+    T value{};
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    return error == std::errc{} && stop == end ? std::string() : fmt::format("'{}' was given; {}", text, rule);
+  };
+}
+
 }  // namespace
 
 void add_dtype_flag(CLI::App& app, DType& dtype) {
@@ -79,6 +92,18 @@ void add_cache_dir_flag(CLI::App& app, CacheFlags& flags) {
 }
 
 void add_json_flag(CLI::App& app, bool& json) { app.add_flag("--json", json, "print the report as JSON"); }
+
+void require_integers(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type == "UINT") {
+      option->check(refusal_unless<uint64_t>("it must be a decimal integer in [0, 2^64)"));
+    } else if (type == "INT" || type == "BYTES") {
+      option->check(refusal_unless<int64_t>("it must be a decimal integer in [-2^63, 2^63)"));
+    }
+  }
+  for (CLI::App* verb : app.get_subcommands({})) require_integers(*verb);
+}
 
 Expected<CacheLocation> cache_location(const CacheFlags& flags, const Environment& environment) {
   const bool from_flag = !flags.directory.empty();

@@ -54,6 +54,10 @@ Expected<CacheLocation> cache_location(const CacheFlags& flags, const Environmen
 
 void add_json_flag(CLI::App& app, bool& json);
 
+// Makes every integer option of `app` and of its verbs refuse what is no decimal integer of 64 bits: CLI11 by itself
+// reads an empty text as 0 and clamps what does not fit.
+void require_integers(CLI::App& app);
+
 // A device, a Runtime on it, and what both were asked to be.
 struct SessionFlags {
   TargetFlags target;

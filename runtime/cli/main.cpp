@@ -7,6 +7,7 @@
 
 #include "runtime/cli/command.h"
 #include "runtime/cli/exit_code.h"
+#include "runtime/cli/flags.h"
 
 namespace tailor::cli {
 
@@ -45,6 +46,7 @@ int run_command(int argc, char** argv) {
 #define X(add, verb, description) add(*app.add_subcommand(verb, description), invocation);
   TAILOR_VERBS(X)
 #undef X
+  require_integers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

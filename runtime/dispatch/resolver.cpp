@@ -24,13 +24,28 @@ MissReason from_cache(cache::MissReason reason) {
   return MissReason::kIoError;
 }
 
+// A phase that runs twice (a lookup of the key, then of the text) is one entry with the sum.
+void add_phase(NamedMilliseconds& to, std::string_view phase, double milliseconds) {
+  for (auto& [name, sum] : to) {
+    if (name == phase) {
+      sum += milliseconds;
+      return;
+    }
+  }
+  to.emplace_back(phase, milliseconds);
+}
+
+void add_phases(NamedMilliseconds& to, const PhaseTimes& phases) {
+  for (const auto& [phase, milliseconds] : phases) add_phase(to, phase, milliseconds);
+}
+
 // Adds the time it lived to a report's phases.
 class PhaseTimer {
  public:
   PhaseTimer(MissReport& report, const char* phase) : report_(report), phase_(phase) {}
   ~PhaseTimer() {
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start_;
-    report_.phases.emplace_back(phase_, elapsed.count());
+    add_phase(report_.phases, phase_, elapsed.count());
   }
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;
@@ -40,8 +55,6 @@ class PhaseTimer {
   const char* phase_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-void add_phases(NamedMilliseconds& to, const PhaseTimes& phases) { to.insert(to.end(), phases.begin(), phases.end()); }
 
 std::string take_object(cache::ActionRecord& record, std::string_view name) {
   for (cache::Object& object : record.objects) {
@@ -137,6 +150,9 @@ Resolver::Kernel Resolver::from_disk(Attempt& attempt, const std::string& digest
     objects.ptx = take_object(*found.record, kPtxObject);
     objects.cubin_missing = image.cubin_missing;
   }
+  if (loader_.takes_cubins() && objects.cubin.empty() && can_make_cubins(attempt.key.emitter())) {
+    return miss(attempt, MissReason::kNoCubin, objects.cubin_missing);
+  }
   Expected<KernelLoader::Loaded> loaded = load(attempt, objects, image.entry, image.plan);
   if (!loaded.ok() && objects.ptx.empty()) {
     cache::LookupResult ptx = store_->lookup(action, kPtxObject);
@@ -150,6 +166,12 @@ Resolver::Kernel Resolver::from_disk(Attempt& attempt, const std::string& digest
   attempt.report.reason = MissReason::kNone;
   attempt.report.detail.clear();
   return make_kernel(attempt.key, loaded->function, loaded->device, image.plan);
+}
+
+// True if the code generator is here with every tool that the emitter's way to a cubin takes.
+bool Resolver::can_make_cubins(Emitter emitter) {
+  const Expected<std::shared_ptr<KernelGenerator>> generator = generators_.get();
+  return generator.ok() && (*generator)->toolchain(emitter).find("missing") == std::string::npos;
 }
 
 Expected<KernelLoader::Loaded> Resolver::load(Attempt& attempt, const Objects& objects, const std::string& entry,
@@ -257,6 +279,7 @@ Expected<std::shared_ptr<const Resolver::LoadedText>> Resolver::find_or_compile(
   TAILOR_ASSIGN_OR_RETURN(CompiledKernel compiled, generator.compile(emitted, options_.require_cubin));
   add_phases(attempt.report.phases, compiled.phases);
   if (compiled.ptx.empty()) return internal_error("the compiler returned no PTX");
+  if (compiled.cubin.empty()) attempt.report.note(Fallback::kPtxOnly, compiled.cubin_missing);
   objects = {std::move(compiled.cubin),     std::move(compiled.ptx), std::move(compiled.cubin_missing),
              std::move(compiled.toolchain), compiled.minimum_driver, true};
   TAILOR_ASSIGN_OR_RETURN(const KernelLoader::Loaded loaded, load(attempt, objects, emitted.entry, emitted.plan));

@@ -97,7 +97,7 @@ TEST(ComposedLayout, ErrorsNamePositionAndRule) {
                            {"Sw<3,4,2> o 8:1", "|S| must be at least B"},
                            {"Sw<3,4,3> o -1 o 8:1", "the value -1 meets an xor"},
                            {"Sw<3,4,3> o 8:-1", "must not be negative"},
-                           {"Sw<1,0,1> o 3:4611686018427387000", "overflows"},
+                           {"Sw<1,0,1> o 3:4611686018427387000", "must be below 2^62"},
                            {"Sw<1,0,1> o 2:4611686018427387904", "must be below 2^62"},
                            {"9223372036854775807 o 2:1", "overflows"},
                            {"Xor<-1> o 8:1", "negative"},
@@ -160,19 +160,16 @@ TEST(ComposedLayout, CompositionIsApplicationInTurn) {
 }
 
 TEST(ComposedLayout, CompositionRefusesWithAReason) {
-  for (auto [a, b, part] :
-       {std::tuple{"8:1", "Sw<1,0,3> o 16:1", "leaves the domain"},
-        {"(3,4):(4,1)", "Sw<1,0,2> o 12:1", "leaves the domain"},
-        {"(4,4):(1,3)", "Sw<1,0,2> o 16:1", "their xor is"},
-        {"(3,4):(1,4)", "Sw<1,0,1> o 12:1", "not a multiple"},
-        {"(2,4):(1,10)", "1 o 4:1", "carries"},
-        {"Sw<1,0,1> o 1 o 4:1", "Sw<1,0,1> o 4:1", "between two xor factors"}}) {
+  for (auto [a, b, part] : {std::tuple{"8:1", "Sw<1,0,3> o 16:1", "leaves the domain"},
+                            {"(3,4):(4,1)", "Sw<1,0,2> o 12:1", "has to pass through a layout"},
+                            {"(4,4):(1,3)", "Sw<1,0,2> o 16:1", "their xor is"},
+                            {"(3,4):(4,1)", "Sw<1,0,3> o 12:1", "leaves the domain"},
+                            {"(2,4):(1,10)", "1 o 4:1", "carries"},
+                            {"Sw<1,0,1> o 1 o 4:1", "Sw<1,0,1> o 4:1", "between two xor factors"}}) {
     const auto both = composition(C(a), C(b));
     ASSERT_FALSE(both.ok()) << a << " " << b << " " << both->to_string();
     EXPECT_EQ(both.status().code(), StatusCode::kInvalidArgument);
-    if (std::string_view(part) != "not a multiple") {
-      EXPECT_NE(both.status().message().find(part), std::string::npos) << both.status().message();
-    }
+    EXPECT_NE(both.status().message().find(part), std::string::npos) << both.status().message();
   }
 }
 
@@ -194,7 +191,7 @@ TEST(ComposedLayout, LinearFormIsLinearAndRefusalsAreTrue) {
         ASSERT_EQ(static_cast<int64_t>(map->apply(x)), values[x]) << layout.to_string();
       const ComposedLayout back = *from_f2(*map);
       EXPECT_EQ(*back.values(), values) << layout.to_string() << " " << back.to_string();
-    } else if (layout.is_strided()) {
+    } else if (layout.is_strided() && *std::min_element(values.begin(), values.end()) >= 0) {
       EXPECT_FALSE(is_linear) << layout.to_string() << ": " << map.status().message();
     }
   }
@@ -258,7 +255,7 @@ TEST(ComposedLayout, DecayKeepsTheValues) {
   }
   EXPECT_GT(decayed, 500);
   EXPECT_EQ(decay(C("Sw<3,4,3> o (8,8):(8,1)"))->to_string(), "(8,8):(8,1)");
-  EXPECT_EQ(decay(C("Sw<3,0,3> o 24 o 8:1"))->to_string(), "27 o (2,4):(-1,2)") << "bits 0 and 1 of row 3 are set";
+  EXPECT_EQ(decay(C("Sw<3,0,3> o 24 o 8:1"))->to_string(), "27 o (4,2):(-1,4)") << "bits 0 and 1 of row 3 are set";
   EXPECT_FALSE(decay(C("Sw<2,0,2> o 16:1")).ok());
 }
 

@@ -396,5 +396,32 @@ TEST(TmaView, NegativeStridesUnalignedBasesAndManyDimensionsAreNamed) {
                   .legal());
 }
 
+std::vector<TmaRule> rules_of(const char* text, const TmaLayoutQuestion& question) {
+  const auto broken = tma_legality(*GuardedAffineLayout::parse(text), question);
+  EXPECT_TRUE(broken.ok()) << broken.status().message();
+  std::vector<TmaRule> out;
+  for (const TmaViolation& v : *broken) out.push_back(v.rule);
+  return out;
+}
+
+TEST(TmaLayout, LayoutBoxAndFormatAreAnsweredTogether) {
+  const char* text = "layout [] (i: 100, j: 129) -> 1 { : (136*i + j); }";
+  TmaLayoutQuestion q{TmaElement::kBfloat16, {128, 0}, {64, 128}, {}, {}};
+  q.format.swizzle = TmaSwizzle::k128B;
+  EXPECT_THAT(rules_of(text, q), IsEmpty());
+  q.box = {72, 257};
+  EXPECT_THAT(rules_of(text, q), ElementsAre(kBoxRange, kSwizzleSpan));
+  q.box = {64};
+  EXPECT_THAT(rules_of(text, q), ElementsAre(kListLength));
+  q.box = {64, 64};
+  q.format.swizzle = TmaSwizzle::k32B;
+  q.format.interleave = TmaInterleave::k32B;
+  EXPECT_THAT(rules_of(text, q), ElementsAre(kStrideMultiple32, kRankInterleaved));
+  q.base = {16, 0};
+  EXPECT_THAT(rules_of(text, q), ElementsAre(kAddressAlignment32, kStrideMultiple32, kRankInterleaved));
+  q.element = TmaElement::k16U4Align8B;
+  EXPECT_FALSE(tma_legality(*GuardedAffineLayout::parse(text), q).ok());
+}
+
 }  // namespace
 }  // namespace tailor::codegen::layout

@@ -122,6 +122,12 @@ TEST_F(RuntimeCacheTest, IdenticalTextOfAnEarlierProcessIsNotCompiledAgain) {
   EXPECT_EQ(generator_->emits, 2);
 }
 
+TEST_F(RuntimeCacheTest, APhaseThatRunsTwiceIsReportedOnceWithItsSum) {
+  std::vector<std::string> phases;  // a cold launch looks up, and publishes, the key and the text
+  for (const auto& [name, milliseconds] : launch(gather_operands()).phases) phases.push_back(name);
+  EXPECT_THAT(phases, ::testing::UnorderedElementsAre("lookup", "emit", "nvjitlink", "load", "publish"));
+}
+
 TEST_F(RuntimeCacheTest, AnotherToolchainOrDigestCompilesAgain) {
   launch(gather_operands());
   generator_->own_digest = "fake-digest-2";
@@ -280,6 +286,19 @@ TEST_F(RuntimeCacheTest, ARecordWithoutCubinIsServedFromItsPtx) {
   EXPECT_EQ(info.tier, Tier::kDisk);
   EXPECT_EQ(info.fallback, Fallback::kPtxOnly);
   EXPECT_THAT(info.fallback_detail, HasSubstr("nvJitLink"));
+}
+
+TEST_F(RuntimeCacheTest, ARecordWithoutCubinIsReplacedOnceACubinCanBeMade) {
+  generator_->no_cubin = true;
+  launch(gather_operands());
+  generator_->no_cubin = false;
+  const LaunchInfo info = launch(gather_operands());
+  EXPECT_EQ(info.tier, Tier::kCompiled);
+  EXPECT_EQ(info.miss_reason, MissReason::kNoCubin);
+  EXPECT_EQ(info.fallback, Fallback::kNone);
+  const LaunchInfo again = launch(gather_operands());
+  EXPECT_EQ(again.tier, Tier::kDisk) << "healed";
+  EXPECT_EQ(again.fallback, Fallback::kNone);
 }
 
 TEST_F(RuntimeCacheTest, ImagesThatDoNotLoadAreCompiledAnew) {

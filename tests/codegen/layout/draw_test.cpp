@@ -1,0 +1,200 @@
+// The picture is read back: every cell's number against the layout, marks counted, text escaped, XML well-formed.
+#include "codegen/layout/draw.h"
+
+#include <algorithm>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "codegen/layout/cute_notation.h"
+#include "codegen/layout/draw_scene.h"
+
+namespace tailor::codegen::layout {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using Json = nlohmann::json;
+
+std::string draw(const Json& request) {
+  const auto svg = draw_json(request.dump());
+  EXPECT_TRUE(svg.ok()) << request.dump() << ": " << svg.status().message();
+  return svg.ok() ? *svg : "";
+}
+
+Scene scene(const Json& request) {
+  const auto made = make_scene(request.dump());
+  EXPECT_TRUE(made.ok()) << request.dump() << ": " << made.status().message();
+  return made.ok() ? *made : Scene{};
+}
+
+std::string refused(std::string_view request) {
+  const auto svg = draw_json(request);
+  EXPECT_FALSE(svg.ok()) << request;
+  return svg.status().message();
+}
+
+size_t count(const std::string& text, std::string_view part) {
+  size_t n = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+// Tags open and close in order, and no text holds a raw '<' or '&'.
+void expect_well_formed(const std::string& svg) {
+  std::vector<std::string> open;
+  const std::regex tag(R"(<(/?)([a-zA-Z]+)([^<>]*?)(/?)>)");
+  std::string rest;
+  std::sregex_iterator it(svg.begin(), svg.end(), tag);
+  size_t last = 0;
+  for (; it != std::sregex_iterator(); ++it) {
+    rest += svg.substr(last, static_cast<size_t>(it->position()) - last);
+    last = static_cast<size_t>(it->position() + it->length());
+    if ((*it)[1].length() != 0) {
+      ASSERT_FALSE(open.empty());
+      ASSERT_EQ(open.back(), (*it)[2].str());
+      open.pop_back();
+    } else if ((*it)[4].length() == 0) {
+      open.push_back((*it)[2].str());
+    }
+  }
+  EXPECT_TRUE(open.empty());
+  EXPECT_EQ(rest.find('<'), std::string::npos);
+  EXPECT_FALSE(std::regex_search(rest, std::regex("&(?!amp;|lt;|gt;|quot;|apos;)")));
+}
+
+TEST(Draw, EveryCellShowsItsIndexAndAddress) {
+  const Scene s = scene({{"layout", "(8,(2,3)):(6,(1,2))"}});
+  const std::vector<int64_t> values = *parse_cute("(8,(2,3)):(6,(1,2))")->values();
+  EXPECT_EQ(s.rows, 8);
+  EXPECT_EQ(s.columns, 6);
+  ASSERT_EQ(s.cells.size(), values.size());
+  for (size_t i = 0; i < s.cells.size(); ++i) {
+    const Cell& cell = s.cells[i];
+    EXPECT_EQ(cell.index, static_cast<int64_t>(i / 6 + i % 6 * 8));
+    EXPECT_EQ(cell.address, values[static_cast<size_t>(cell.index)]);
+  }
+  const std::string svg = draw({{"layout", "(8,(2,3)):(6,(1,2))"}});
+  for (int64_t v : values) EXPECT_THAT(svg, HasSubstr(fmt::format("font-weight=\"bold\">{}</text>", v)));
+  expect_well_formed(svg);
+}
+
+TEST(Draw, LayoutsOfOneModeAreWrapped) {
+  const Scene s = scene({{"layout", "100:3"}});
+  EXPECT_EQ(s.columns, 16);
+  EXPECT_EQ(s.rows, 7);
+  EXPECT_EQ(s.cells.size(), 100u);
+  EXPECT_EQ(s.cells[99].address, 297);
+  EXPECT_EQ(scene({{"layout", "20:1"}}).rows, 1);
+}
+
+TEST(Draw, ASwizzleRemovesTheConflictsOfColumns) {
+  const Scene plain = scene({{"layout", "(8,8):(8,1)"}, {"element_bytes", 16}, {"banks", "nvidia"}});
+  const Scene swizzled =
+      scene({{"layout", "(8,8):(8,1)"}, {"swizzle", "Sw<3,0,3>"}, {"element_bytes", 16}, {"banks", "nvidia"}});
+  for (size_t c = 0; c < 8; ++c) {
+    EXPECT_EQ(plain.row_passes[c].cost, 1);
+    EXPECT_EQ(plain.column_passes[c].cost, 8);
+    EXPECT_EQ(swizzled.row_passes[c].cost, 1);
+    EXPECT_EQ(swizzled.column_passes[c].cost, 1);
+  }
+  for (const Cell& cell : swizzled.cells) {
+    const int64_t linear = cell.index % 8 * 8 + cell.index / 8;
+    EXPECT_EQ(cell.address, linear ^ linear / 8);
+    EXPECT_EQ(*cell.bank, cell.address * 4 % 32);
+  }
+}
+
+TEST(Draw, ThreadsByNumberAndByLayout) {
+  for (const Cell& cell : scene({{"layout", "(8,8):(8,1)"}, {"threads", 32}}).cells) {
+    EXPECT_EQ(*cell.thread, cell.index % 32);
+  }
+  const Scene owned = scene({{"layout", "(8,8):(8,1)"}, {"threads", "(32,2):(2,1)"}});
+  for (const Cell& cell : owned.cells) EXPECT_EQ(*cell.thread, cell.index / 2);
+  EXPECT_EQ(owned.threads, 32);
+}
+
+TEST(Draw, GuardsAndTailsAreHatched) {
+  const Json request = {{"layout", "layout [M] (i: 4, j: 16) -> 1 { when M - 16*i - j - 1 >= 0: (16*i + j); }"},
+                        {"values", {{"M", 43}}},
+                        {"vector", 8}};
+  const Scene s = scene(request);
+  for (const Cell& cell : s.cells) {
+    EXPECT_EQ(cell.state, cell.index >= 43   ? CellState::kGuarded
+                          : cell.index >= 40 ? CellState::kTail
+                                             : CellState::kFull);
+  }
+  const std::string svg = draw(request);
+  EXPECT_EQ(count(svg, "url(#guard)"), 21u + 1);  // the cells and the legend
+  EXPECT_EQ(count(svg, "url(#tail)"), 3u + 1);
+  EXPECT_THAT(svg, HasSubstr("outside the guard"));
+  expect_well_formed(svg);
+  const Scene extra = scene({{"layout", "(8,8):(8,1)"}, {"guard", "m0 + m1 <= 7 and m0 >= 1"}});
+  for (const Cell& cell : extra.cells) {
+    const bool inside = cell.index % 8 + cell.index / 8 <= 7 && cell.index % 8 >= 1;
+    EXPECT_EQ(cell.state == CellState::kFull, inside);
+  }
+}
+
+TEST(Draw, TextIsEscaped) {
+  const std::string svg = draw({{"layout", "4:1"}, {"title", "<script>alert('x')</script> & \"y\"\n\x01"}});
+  EXPECT_THAT(svg, Not(HasSubstr("<script")));
+  EXPECT_THAT(svg, HasSubstr("&lt;script&gt;alert(&apos;x&apos;)&lt;/script&gt; &amp; &quot;y&quot;"));
+  expect_well_formed(svg);
+}
+
+// docs/LAYOUTS.md shows these files and says which command makes each.
+TEST(Draw, ThePicturesOfTheDocumentationAreWhatTheCommandPrints) {
+  const std::vector<std::pair<std::string, Json>> pictures = {
+      {"plain", {{"layout", "(8,8):(8,1)"}}},
+      {"swizzled", {{"layout", "(8,8):(8,1)"}, {"swizzle", "Sw<3,0,3>"}, {"element_bytes", 16}, {"banks", "nvidia"}}},
+      {"guarded",
+       {{"layout", "layout [M] (i: 7, j: 13) -> 1 { when M - 13*i - j - 1 >= 0: (16*i + j); }"},
+        {"values", {{"M", 74}}},
+        {"vector", 4},
+        {"element_bytes", 2}}}};
+  for (const auto& [name, request] : pictures) {
+    std::ifstream file(fmt::format("{}/docs/pictures/layout_{}.svg", TAILOR_SOURCE_DIR, name));
+    std::stringstream stored;
+    stored << file.rdbuf();
+    EXPECT_TRUE(stored.str() == draw(request)) << "docs/pictures/layout_" << name << ".svg is stale";
+  }
+}
+
+TEST(Draw, ExactlyTheLimitIsDrawnAndOneMoreIsRefused) {
+  expect_well_formed(draw({{"layout", "(64,64):(1,64)"}, {"threads", 128}}));
+  EXPECT_THAT(refused(R"json({"layout":"(17,241):(1,17)"})json"), HasSubstr("more than 4096 cells"));
+  EXPECT_THAT(refused(R"json({"layout":"(4611686018427387904,1):(0,0)"})json"), HasSubstr("more than 4096 cells"));
+}
+
+TEST(Draw, BadRequestsAreRefusedByMember) {
+  EXPECT_THAT(refused("{"), HasSubstr("not one JSON object"));
+  EXPECT_THAT(refused("{}"), HasSubstr("no 'layout'"));
+  EXPECT_THAT(refused(R"json({"layout":"0:1"})json"), HasSubstr("nothing to draw"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","colour":"red"})json"), HasSubstr("member 'colour'"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","threads":0})json"), HasSubstr("'threads' is 0"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","threads":"16:1"})json"), HasSubstr("names index 8"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","threads":"(0,8):(1,1)"})json"), HasSubstr("thread"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","banks":"gfx90a"})json"), HasSubstr("neither published nor measured"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","banks":3})json"), HasSubstr("not one JSON object"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","banks":{"arch":"nvidia","width":3}})json"), HasSubstr("width"));
+  EXPECT_THAT(refused(R"json({"layout":"8:-1","banks":"nvidia"})json"), HasSubstr("at least 0"));
+  EXPECT_THAT(refused(R"json({"layout":"8:-1","swizzle":"Sw<1,0,1>"})json"), HasSubstr("at least 0"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","swizzle":"Sw<3"})json"), HasSubstr("position"));
+  EXPECT_THAT(refused(R"json({"layout":"Sw<1,0,1> o 8:1","swizzle":"Sw<1,0,1>"})json"), HasSubstr("a second"));
+  EXPECT_THAT(refused(R"json({"layout":"layout [n] (i: n) -> 1 { : (i); }"})json"), HasSubstr("n has no value"));
+  EXPECT_THAT(refused(R"json({"layout":"layout [s] (i: 4) -> 1 { : (s*i); }"})json"), HasSubstr("s"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","guard":"q < 3"})json"), HasSubstr("q"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","guard":"m0 <"})json"), HasSubstr("position"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","vector":0})json"), HasSubstr("'vector' is 0"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","values":{"M":"x"}})json"), HasSubstr("must be an integer"));
+  EXPECT_THAT(refused(R"json({"layout":"2:4611686018427387904"})json"), HasSubstr("2^56"));
+}
+
+}  // namespace
+}  // namespace tailor::codegen::layout
