@@ -1,5 +1,7 @@
 #include "codegen/compile/library.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <dlfcn.h>
@@ -84,6 +86,16 @@ Library Library::open(std::string_view stem, const std::vector<std::string>& fol
                       searched.empty() ? "any folder (none was given)" : fmt::format("{}", fmt::join(searched, ", ")),
                       failures);
   return library;
+}
+
+void Library::open_companions(std::string_view prefix) const {
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  std::error_code error;
+  for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
+    if (!file->path().filename().string().starts_with(prefix)) continue;
+    // What does not open is left to the compiler's own error message.
+    dlopen(file->path().c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  }
 }
 
 void* Library::raw_symbol(const std::string& name) const { return handle_ ? dlsym(handle_, name.c_str()) : nullptr; }

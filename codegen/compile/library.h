@@ -21,6 +21,10 @@ class Library {
   static Library open(std::string_view stem, const std::vector<std::string>& folders, bool search_system,
                       std::string& tried);
 
+  // Opens every file <folder of this library>/<prefix>* and keeps it. A later dlopen of its soname, from inside this
+  // library, then finds it although the folder is not on the loader's path (wheels from PyPI have no such path).
+  void open_companions(std::string_view prefix) const;
+
   explicit operator bool() const { return handle_ != nullptr; }
   const std::string& path() const { return path_; }
 

@@ -35,6 +35,7 @@ Nvrtc Nvrtc::open(const std::vector<std::string>& folders, bool search_system) {
   nvrtc.library_ = Library::open("nvrtc", folders, search_system, nvrtc.info_.error);
   if (!nvrtc.library_) return nvrtc;
   nvrtc.info_.path = nvrtc.library_.path();
+  nvrtc.library_.open_companions("libnvrtc-builtins.so.");  // NVRTC opens it by its soname at the first compile
   int major = 0;
   int minor = 0;
   if (!load(nvrtc.library_, nvrtc.api_) || nvrtc.api_.version(&major, &minor) != 0) {

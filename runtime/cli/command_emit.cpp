@@ -97,7 +97,7 @@ int buckets(const StaticFlags& flags, bool as_json) {
 void add_emit(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<EmitOptions>();
   add_key_flags(app, options->key);
-  add_choice(app, "--what", options->stage, parse_stage, stage_names(), "the stage");
+  add_choice(app, "--what", options->stage, parse_stage, stage_names(), "the stage", name_of(options->stage));
   app.add_option("-o,--output", options->output, "write there instead of to stdout")->type_name("FILE");
   add_json_flag(app, options->json);
   app.callback(

@@ -163,7 +163,7 @@ void add_eval(CLI::App& app, Invocation& invocation) {
 std::shared_ptr<RequestOptions> add_request(CLI::App& app, const char* members) {
   auto options = std::make_shared<RequestOptions>();
   app.add_option("layout", options->layout, "a layout, or the whole request as a JSON object")->required();
-  app.add_option("--set", options->members, members)->type_name("NAME=VALUE")->expected(1);
+  app.add_option("--set", options->members, members)->type_name("NAME=VALUE")->allow_extra_args(false);
   return options;
 }
 
@@ -177,7 +177,7 @@ void add_layout(CLI::App& app, Invocation& invocation) {
   auto question = add_request(explain_app, "element_bytes, base_align, base_residue, max_vector_bytes");
   explain_app.add_option("--fact", question->facts, "what holds of a symbol, e.g. 'D = 80'")
       ->type_name("FACT")
-      ->expected(1);
+      ->allow_extra_args(false);
   add_json_flag(explain_app, question->json);
   explain_app.callback([question, &invocation] {
     invocation.action = [question, &invocation] { return explain(*question, invocation); };

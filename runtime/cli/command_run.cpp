@@ -20,20 +20,30 @@ struct RunOptions {
   SessionFlags session;
   std::vector<std::string> corruptions;
   bool check = false;
+  const CLI::Option *batch = nullptr, *tokens = nullptr;
 };
 
 void add_shape_options(CLI::App& app, RunOptions& options) {
   WorkloadOptions& w = options.workload;
-  app.add_option("--batch", w.batch, "number of sequences, of random lengths");
-  app.add_option("--seq-lens", w.seq_lens,
-                 w.op == OpId::kPagedGather ? "lengths, as 5,0,17" : "lengths before the new tokens, as 5,0,17")
-      ->delimiter(',');
-  if (w.op == OpId::kPagedAppend) app.add_option("--tokens", w.tokens, "new tokens, dealt to the sequences at random");
+  options.batch = app.add_option("--batch", w.batch, "number of sequences, of random lengths without --seq-lens");
+  app.add_option_function<std::string>(
+         "--seq-lens",
+         [&w](const std::string& text) {
+           auto lengths = parse_lengths(text);
+           if (!lengths.ok()) throw CLI::ValidationError("--seq-lens", lengths.status().message());
+           w.seq_lens = *lengths;
+         },
+         w.op == OpId::kPagedGather ? "lengths, as 5,0,17" : "lengths before the new tokens, as 5,0,17")
+      ->type_name("LENGTHS");
+  if (w.op == OpId::kPagedAppend) {
+    options.tokens =
+        app.add_option("--tokens", w.tokens, "new tokens, dealt to the sequences at random; 0 for an empty batch");
+  }
   app.add_option("--heads", w.heads, "H");
   app.add_option("--head-dim", w.head_dim, "D");
   app.add_option("--page-size", w.page_size, "tokens per page; any number");
-  app.add_option("--pool-pages", w.pool_pages, "P; default: as many as needed and three more");
-  app.add_option("--max-pages", w.max_pages, "columns of block_table; default: as the longest sequence needs");
+  app.add_option("--pool-pages", w.pool_pages, "P; 0: as many as needed and three more");
+  app.add_option("--max-pages", w.max_pages, "columns of block_table; 0: as the longest sequence needs");
   add_dtype_flag(app, w.dtype);
   add_layout_flag(app, w.layout);
   app.add_option("--misalign", w.misalign_bytes, "offset of the bases of moved operands from a 256-byte boundary")
@@ -43,6 +53,17 @@ void add_shape_options(CLI::App& app, RunOptions& options) {
   app.add_option("--corrupt", options.corruptions,
                  "overwrite an entry of a device array, as block_table:3=999999; may be repeated");
   app.add_flag("--check", options.check, "give the kernel a status word and report the first broken promise");
+}
+
+// What the options say together.
+void settle(RunOptions& options) {
+  WorkloadOptions& w = options.workload;
+  if (options.batch->count() > 0 && !w.seq_lens.empty() && w.batch != std::ssize(w.seq_lens)) {
+    throw CLI::ValidationError(
+        "--batch",
+        fmt::format("it is {}, but the number of --seq-lens is {}; give one of the two", w.batch, w.seq_lens.size()));
+  }
+  if (options.tokens && options.tokens->count() == 0 && w.batch == 0 && w.seq_lens.empty()) w.tokens = 0;
 }
 
 Json fault_json(const DeviceFaultReport& report) {
@@ -83,7 +104,9 @@ Status launch_and_compare(const RunOptions& options, const Invocation& invocatio
   report["launched"] = info.launched;
   report["tier"] = to_string(info.tier);
   report["miss_reason"] = to_string(info.miss_reason);
-  if (info.fallback != Fallback::kNone) report["fallback"] = info.fallback_detail;
+  if (info.fallback != Fallback::kNone) {
+    report["fallback"] = {{"kind", to_string(info.fallback)}, {"detail", info.fallback_detail}};
+  }
   report["compile_ms"] = phases_json(info.phases);
 
   const Expectation expectation = expect(workload);
@@ -147,6 +170,7 @@ void add_run_operations(CLI::App& run, Invocation& invocation) {
     add_shape_options(app, *options);
     add_session_flags(app, options->session);
     app.callback([options, &invocation] {
+      settle(*options);
       invocation.action = [options, &invocation] { return run_operation(*options, invocation); };
     });
   };

@@ -21,7 +21,8 @@ struct ServeOptions {
   int64_t requests = 400;
   uint64_t seed = 1;
   SimulationOptions simulation;
-  int64_t pool_pages = 0;
+  // Of BatcherOptions, which gets them once they are known to fit.
+  int64_t max_batch = 16, page_size = 16, token_budget = 512, pool_pages = 0;
   SessionFlags session;
 };
 
@@ -37,9 +38,9 @@ Status check_at_least(std::string_view name, int64_t value, int64_t least, int64
 Status check_options(const ServeOptions& options) {
   const SimulationOptions& s = options.simulation;
   constexpr int64_t kMany = int64_t{1} << 40;
-  TAILOR_RETURN_IF_ERROR(check_at_least("--max-batch", s.batcher.max_batch, 1, 4096));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--page-size", s.batcher.page_size, 1, 1 << 16));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--token-budget", s.batcher.token_budget, 1, 1 << 20));
+  TAILOR_RETURN_IF_ERROR(check_at_least("--max-batch", options.max_batch, 1, 4096));
+  TAILOR_RETURN_IF_ERROR(check_at_least("--page-size", options.page_size, 1, 1 << 16));
+  TAILOR_RETURN_IF_ERROR(check_at_least("--token-budget", options.token_budget, 1, 1 << 20));
   TAILOR_RETURN_IF_ERROR(check_at_least("--step-us", s.batcher.step_us, 1, 1'000'000'000));
   TAILOR_RETURN_IF_ERROR(check_at_least("--kv-heads", s.heads, 1, 1 << 12));
   TAILOR_RETURN_IF_ERROR(check_at_least("--head-dim", s.head_dim, 1, 1 << 14));
@@ -65,6 +66,16 @@ Status size_pool(const Trace& trace, int64_t pool_pages, BatcherOptions& batcher
   batcher.pool_pages = static_cast<int32_t>(pages);
   batcher.max_pages = static_cast<int32_t>(std::min(longest_pages, pages));
   return {};
+}
+
+// What to say of a trace of which no request fits the pool.
+Status refusal_of_all(const Trace& trace, const BatcherOptions& batcher) {
+  const auto smallest = std::min_element(
+      trace.begin(), trace.end(), [](const TraceRequest& a, const TraceRequest& b) { return a.tokens() < b.tokens(); });
+  return unsupported(
+      fmt::format("none of the {} requests was served: the pool has {} pages of {} tokens, and the smallest request "
+                  "has {} tokens; raise --pool-pages",
+                  trace.size(), batcher.pool_pages, batcher.page_size, smallest->tokens()));
 }
 
 Json summary(const ServeOptions& options, const Session& session, const SimulationResult& result, double seconds) {
@@ -100,13 +111,18 @@ int serve(ServeOptions options, const Invocation& invocation) {
                               ? generate_trace({.requests = options.requests, .seed = options.seed})
                               : load_trace(options.trace_path);
   if (!trace.ok()) return fail(trace.status(), as_json);
-  options.simulation.batcher.seed = options.seed;
-  if (const Status status = size_pool(*trace, options.pool_pages, options.simulation.batcher); !status.ok()) {
+  BatcherOptions& batcher = options.simulation.batcher;
+  batcher.seed = options.seed;
+  batcher.max_batch = static_cast<int32_t>(options.max_batch);
+  batcher.page_size = static_cast<int32_t>(options.page_size);
+  batcher.token_budget = static_cast<int32_t>(options.token_budget);
+  if (const Status status = size_pool(*trace, options.pool_pages, batcher); !status.ok()) {
     return fail(status, as_json);
   }
   auto session = open_session(options.session, invocation);
   if (!session.ok()) return fail(session.status(), as_json);
   const int64_t requests = std::ssize(*trace);
+  const Status all_refused = refusal_of_all(*trace, batcher);
   auto simulation = Simulation::prepare(*session->device, *session->runtime, std::move(*trace), options.simulation);
   if (!simulation.ok()) return fail(simulation.status(), as_json);
 
@@ -119,6 +135,7 @@ int serve(ServeOptions options, const Invocation& invocation) {
     });
   }();
   if (!result.ok()) return fail(result.status(), as_json);
+  if (result->requests_refused == requests) return fail(all_refused, as_json);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!result->verified()) {
     say_error(fmt::format("{} bytes differ from the reference, {} device faults; the first: {}",
@@ -126,7 +143,7 @@ int serve(ServeOptions options, const Invocation& invocation) {
   }
   if (result->requests_refused > 0) {
     say_warning(fmt::format("{} requests need more pages than the pool has ({}); raise --pool-pages",
-                            result->requests_refused, options.simulation.batcher.pool_pages));
+                            result->requests_refused, batcher.pool_pages));
   }
   if (const Status status = print_report(summary(options, *session, *result, seconds), as_json); !status.ok()) {
     return fail(status, false);
@@ -146,10 +163,10 @@ void add_run_serve(CLI::App& run, Invocation& invocation) {
   app.add_option("--requests", options->requests, "requests to generate without --trace");
   app.add_option("--seed", options->seed, "of the generated trace and of the order of pages");
   app.add_option("--max-steps", s.max_steps, "stop after this many steps; 0: at the end of the trace");
-  app.add_option("--max-batch", s.batcher.max_batch, "sequences at a time");
-  app.add_option("--page-size", s.batcher.page_size, "tokens per page");
-  app.add_option("--pool-pages", options->pool_pages, "pages of each pool; default: what a typical batch needs");
-  app.add_option("--token-budget", s.batcher.token_budget, "tokens appended per step");
+  app.add_option("--max-batch", options->max_batch, "sequences at a time");
+  app.add_option("--page-size", options->page_size, "tokens per page");
+  app.add_option("--pool-pages", options->pool_pages, "pages of each pool; 0: what a typical batch needs");
+  app.add_option("--token-budget", options->token_budget, "tokens appended per step");
   app.add_option("--step-us", s.batcher.step_us, "simulated duration of a step");
   app.add_option("--kv-heads", s.heads, "H");
   app.add_option("--head-dim", s.head_dim, "D");
@@ -158,9 +175,6 @@ void add_run_serve(CLI::App& run, Invocation& invocation) {
   app.add_option("--gather-every", s.gather_every, "gather the whole batch every so many steps");
   app.add_option("--check-pool-every", s.check_pool_every, "compare the whole pool every so many steps");
   add_session_flags(app, options->session);
-  for (CLI::Option* option : app.get_options()) {
-    if (option->get_type_size() != 0 && option->get_default_str().empty()) option->capture_default_str();
-  }
   app.callback(
       [options, &invocation] { invocation.action = [options, &invocation] { return serve(*options, invocation); }; });
 }

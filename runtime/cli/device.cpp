@@ -31,15 +31,21 @@ Expected<const DriverTable*> choose(DeviceChoice choice) {
 
 }  // namespace
 
-Expected<std::unique_ptr<Device>> Device::open(DeviceChoice choice, int ordinal) {
+Expected<std::unique_ptr<Device>> Device::open(DeviceChoice choice, int64_t ordinal) {
   TAILOR_ASSIGN_OR_RETURN(const DriverTable* driver, choose(choice));
   auto device = std::unique_ptr<Device>(new Device());
   device->driver_ = driver;
-  device->ordinal_ = ordinal;
   device->is_virtual_ = std::string_view(driver->name) == "virtual";
   TAILOR_RETURN_IF_ERROR(check(*driver, driver->cuInit(0), "cuInit"));
+  int count = 0;
+  TAILOR_RETURN_IF_ERROR(check(*driver, driver->cuDeviceGetCount(&count), "cuDeviceGetCount"));
+  if (ordinal < 0 || ordinal >= count) {
+    return invalid_argument(fmt::format("--ordinal is {}; it must be in [0, {}): the number of {} devices is {}",
+                                        ordinal, count, device->kind(), count));
+  }
+  device->ordinal_ = static_cast<int>(ordinal);
   TAILOR_RETURN_IF_ERROR(
-      check(*driver, driver->cuDeviceGet(&device->device_, ordinal), fmt::format("cuDeviceGet({})", ordinal)));
+      check(*driver, driver->cuDeviceGet(&device->device_, device->ordinal_), fmt::format("cuDeviceGet({})", ordinal)));
   std::array<char, 256> name{};
   TAILOR_RETURN_IF_ERROR(check(*driver,
                                driver->cuDeviceGetName(name.data(), static_cast<int>(name.size()), device->device_),

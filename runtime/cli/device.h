@@ -29,7 +29,8 @@ enum class DeviceChoice : uint8_t {
 
 class Device {
  public:
-  static Expected<std::unique_ptr<Device>> open(DeviceChoice choice, int ordinal);
+  // kInvalidArgument if there is no device `ordinal`.
+  static Expected<std::unique_ptr<Device>> open(DeviceChoice choice, int64_t ordinal);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

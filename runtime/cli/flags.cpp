@@ -53,6 +53,17 @@ std::optional<DeviceChoice> parse_device(std::string_view s) {
   return std::nullopt;
 }
 
+std::string_view text_of(DeviceChoice choice) {
+  switch (choice) {
+#define X(name, text, meaning) \
+  case DeviceChoice::name:     \
+    return text;
+    TAILOR_DEVICE_CHOICES(X)
+#undef X
+  }
+  return "unknown";
+}
+
 std::optional<PageLayout> parse_layout(std::string_view s) {
   if (s == "nhd") return PageLayout::kSlotMajor;
   if (s == "hnd") return PageLayout::kHeadMajor;
@@ -73,18 +84,20 @@ std::function<std::string(const std::string&)> refusal_unless(std::string rule) 
 }  // namespace
 
 void add_dtype_flag(CLI::App& app, DType& dtype) {
-  add_choice(app, "--dtype", dtype, parse_dtype, names_of<DType>(), "element type");
+  add_choice(app, "--dtype", dtype, parse_dtype, names_of<DType>(), "element type", to_string(dtype));
 }
 
 void add_layout_flag(CLI::App& app, PageLayout& layout) {
   add_choice(app, "--layout", layout, parse_layout, "nhd, hnd",
-             "order of a page: nhd = [page_size, H, D], hnd = [H, page_size, D]");
+             "order of a page: nhd = [page_size, H, D], hnd = [H, page_size, D]",
+             layout == PageLayout::kSlotMajor ? "nhd" : "hnd");
 }
 
-void add_target_flags(CLI::App& app, TargetFlags& flags) {
-  add_choice(app, "--emitter", flags.emitter, parse_emitter, names_of<Emitter>(), "emitter");
-  add_choice(app, "--arch", flags.arch, parse_arch, names_of<Arch>(), "architecture; default: the device's");
-  add_choice(app, "--lowering", flags.lowering, parse_lowering, names_of<Lowering>(), "treatment of row tails");
+void add_target_flags(CLI::App& app, TargetFlags& flags, std::string_view arch) {
+  add_choice(app, "--emitter", flags.emitter, parse_emitter, names_of<Emitter>(), "emitter", to_string(flags.emitter));
+  add_choice(app, "--arch", flags.arch, parse_arch, names_of<Arch>(), "architecture", arch);
+  add_choice(app, "--lowering", flags.lowering, parse_lowering, names_of<Lowering>(), "treatment of row tails",
+             to_string(flags.lowering));
 }
 
 void add_cache_dir_flag(CLI::App& app, CacheFlags& flags) {
@@ -103,6 +116,14 @@ void require_integers(CLI::App& app) {
     }
   }
   for (CLI::App* verb : app.get_subcommands({})) require_integers(*verb);
+}
+
+void show_defaults(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const bool list = option->get_items_expected_max() > 1, flag = option->get_type_size() == 0;
+    if (!list && !flag && option->get_default_str().empty()) option->capture_default_str();
+  }
+  for (CLI::App* verb : app.get_subcommands({})) show_defaults(*verb);
 }
 
 Expected<CacheLocation> cache_location(const CacheFlags& flags, const Environment& environment) {
@@ -126,8 +147,8 @@ Expected<std::unique_ptr<cache::Store>> open_store(const CacheLocation& location
 }
 
 void add_session_flags(CLI::App& app, SessionFlags& flags) {
-  add_target_flags(app, flags.target);
-  add_choice(app, "--device", flags.device, parse_device, names_of<DeviceChoice>(), "device");
+  add_target_flags(app, flags.target, "the device's");
+  add_choice(app, "--device", flags.device, parse_device, names_of<DeviceChoice>(), "device", text_of(flags.device));
   app.add_option("--ordinal", flags.ordinal, "number of the device");
   add_cache_dir_flag(app, flags.cache);
   app.add_flag("--no-cache", flags.cache.off, "run without a disk cache");
@@ -140,7 +161,7 @@ Expected<Session> open_session(const SessionFlags& flags, const Invocation& invo
   TAILOR_ASSIGN_OR_RETURN(session.device, Device::open(flags.device, flags.ordinal));
   RuntimeOptions options;
   options.device = session.device->kind();
-  options.ordinal = flags.ordinal;
+  options.ordinal = session.device->ordinal();
   options.arch = flags.target.arch;
   options.emitter = flags.target.emitter;
   options.lowering = flags.target.lowering;

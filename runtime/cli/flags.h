@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "cache/store.h"
 #include "runtime/bucket/key_space.h"
@@ -13,10 +14,11 @@
 
 namespace tailor::cli {
 
-// Sets `value` by `parse`, one of parse_dtype, parse_arch …; `allowed` is the list that help and errors show.
+// Sets `value` by `parse`, one of parse_dtype, parse_arch …; `allowed` is the list that help and errors show, `initial`
+// the default as help shows it.
 template <class T, class Parse>
 void add_choice(CLI::App& app, const std::string& name, T& value, Parse parse, const std::string& allowed,
-                const std::string& what) {
+                const std::string& what, std::string_view initial) {
   app.add_option_function<std::string>(
          name,
          [&value, parse, allowed, name](const std::string& text) {
@@ -25,7 +27,8 @@ void add_choice(CLI::App& app, const std::string& name, T& value, Parse parse, c
            value = *parsed;
          },
          what + " (" + allowed + ")")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->default_str(std::string(initial));
 }
 
 void add_dtype_flag(CLI::App& app, DType& dtype);
@@ -37,7 +40,8 @@ struct TargetFlags {
   std::optional<Arch> arch;
   Lowering lowering = Lowering::kTail;
 };
-void add_target_flags(CLI::App& app, TargetFlags& flags);
+// `arch` is what help shows as the default architecture.
+void add_target_flags(CLI::App& app, TargetFlags& flags, std::string_view arch);
 
 // --cache-dir, --no-cache. Flag, then TAILOR_CACHE_DIR, then XDG_CACHE_HOME, then HOME.
 struct CacheFlags {
@@ -58,12 +62,15 @@ void add_json_flag(CLI::App& app, bool& json);
 // reads an empty text as 0 and clamps what does not fit.
 void require_integers(CLI::App& app);
 
+// Makes the help of `app` and of its verbs show what every option is when it is not given.
+void show_defaults(CLI::App& app);
+
 // A device, a Runtime on it, and what both were asked to be.
 struct SessionFlags {
   TargetFlags target;
   CacheFlags cache;
   DeviceChoice device = DeviceChoice::kAuto;
-  int ordinal = 0;
+  int64_t ordinal = 0;
   std::string telemetry;
   bool json = false;
 };

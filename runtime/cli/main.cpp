@@ -1,6 +1,8 @@
 // The `tailor` command: parses, runs one verb, and turns everything that can go wrong into a message and an exit code.
+#include <algorithm>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -47,6 +49,7 @@ int run_command(int argc, char** argv) {
   TAILOR_VERBS(X)
 #undef X
   require_integers(app);
+  show_defaults(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -54,9 +57,13 @@ int run_command(int argc, char** argv) {
     // CLI11 asks for a subcommand before it looks at words that are none.
     const bool required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
     const std::vector<std::string> words = required ? app.remaining(true) : std::vector<std::string>{};
-    say_error(words.empty() ? error.what() : fmt::format("{}; '{}' is none", error.what(), words.front()));
+    const std::string message =
+        words.empty() ? error.what() : fmt::format("{}; '{}' is none", error.what(), words.front());
+    // What was parsed so far says nothing about words that were not reached.
+    const bool as_json = std::find(argv + 1, argv + argc, std::string_view("--json")) != argv + argc;
+    const int code = fail(invalid_argument(message), as_json);
     say_info("--help lists what there is");
-    return kExitUsage;
+    return code;
   }
   for (const std::string& name : unknown_variables()) {
     say_warning(fmt::format("the environment variable {} is none that is read; --help lists them", name));

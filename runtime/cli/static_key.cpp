@@ -12,6 +12,13 @@ constexpr uint64_t kBase = uint64_t{1} << 20;
 constexpr uint64_t kApart = uint64_t{1} << 56;
 constexpr int64_t kRows = 8, kPages = 8, kBatch = 2;
 
+constexpr int64_t kMaxExtent = (int64_t{1} << 31) - 1;  // kernels hold extents in int32
+
+Status check_range(std::string_view name, int64_t value, int64_t least) {
+  if (value >= least && value <= kMaxExtent) return {};
+  return invalid_argument(fmt::format("{} is {}; it must be in [{}, {}]", name, value, least, kMaxExtent));
+}
+
 Expected<OpId> operation(const StaticFlags& flags) {
   if (const auto op = parse_op(flags.op)) return *op;
   std::string known;
@@ -66,20 +73,35 @@ Expected<Problem> problem_of(OpId op, const KeyFlags& flags) {
   return make_problem(append);
 }
 
+Expected<Key> printed_key(const KeyFlags& flags) {
+  const std::string& op_text = flags.configuration.op;
+  if (!op_text.empty()) TAILOR_RETURN_IF_ERROR(operation(flags.configuration).status());
+  if (flags.key->empty()) return invalid_argument("--key is empty; it must be a key as `tailor buckets` prints it");
+  TAILOR_ASSIGN_OR_RETURN(const Key key, parse_key(*flags.key));
+  const std::string_view of_key = to_string(static_cast<OpId>(key.get(KeyField::kOp)));
+  if (!op_text.empty() && of_key != op_text) {
+    return invalid_argument(fmt::format("--key is of {}; it must be of {}, the operation given", of_key, op_text));
+  }
+  return key;
+}
+
 }  // namespace
 
 void add_static_flags(CLI::App& app, StaticFlags& flags) {
   app.add_option("op", flags.op, "paged_gather or paged_append");
-  app.add_option("--heads", flags.heads, "H")->capture_default_str();
-  app.add_option("--head-dim", flags.head_dim, "D")->capture_default_str();
-  app.add_option("--page-size", flags.page_size, "tokens per page")->capture_default_str();
+  app.add_option("--heads", flags.heads, "H");
+  app.add_option("--head-dim", flags.head_dim, "D");
+  app.add_option("--page-size", flags.page_size, "tokens per page");
   add_dtype_flag(app, flags.dtype);
-  add_target_flags(app, flags.target);
+  add_target_flags(app, flags.target, to_string(kDefaultArch));
 }
 
 void add_key_flags(CLI::App& app, KeyFlags& flags) {
   add_static_flags(app, flags.configuration);
-  app.add_option("--key", flags.key, "a key as `tailor buckets` prints it, instead of the options above");
+  app.add_option_function<std::string>(
+         "--key", [&flags](const std::string& text) { flags.key = text; },
+         "a key as `tailor buckets` prints it, instead of the options above")
+      ->type_name("KEY");
   add_layout_flag(app, flags.layout);
   app.add_option("--misalign", flags.misalign_bytes, "offset of the bases of moved operands from a boundary")
       ->type_name("BYTES");
@@ -89,6 +111,21 @@ void add_key_flags(CLI::App& app, KeyFlags& flags) {
 
 Expected<StaticConfiguration> static_configuration(const StaticFlags& flags) {
   TAILOR_ASSIGN_OR_RETURN(const OpId op, operation(flags));
+  TAILOR_RETURN_IF_ERROR(check_range("--heads", flags.heads, 1));
+  TAILOR_RETURN_IF_ERROR(check_range("--head-dim", flags.head_dim, 1));
+  TAILOR_RETURN_IF_ERROR(check_range("--page-size", flags.page_size, 1));
+  if (flags.heads * flags.head_dim > kMaxExtent) {
+    return invalid_argument(fmt::format("--heads {} x --head-dim {}: the elements of a row must be below 2^31",
+                                        flags.heads, flags.head_dim));
+  }
+  const __int128 page_bytes =
+      static_cast<__int128>(flags.heads * flags.head_dim) * flags.page_size * element_bytes(flags.dtype);
+  if (page_bytes * kPages >= kApart) {
+    return invalid_argument(
+        fmt::format("--page-size {} x --heads {} x --head-dim {}: a page must have fewer than {} "
+                    "bytes",
+                    flags.page_size, flags.heads, flags.head_dim, kApart / kPages));
+  }
   return StaticConfiguration{op,
                              flags.target.arch.value_or(kDefaultArch),
                              flags.target.emitter,
@@ -100,14 +137,16 @@ Expected<StaticConfiguration> static_configuration(const StaticFlags& flags) {
 }
 
 Expected<Key> static_key(const KeyFlags& flags) {
-  if (!flags.key.empty()) return parse_key(flags.key);
+  if (flags.key) return printed_key(flags);
   TAILOR_ASSIGN_OR_RETURN(const StaticConfiguration configuration, static_configuration(flags.configuration));
   if (flags.misalign_bytes < 0 || flags.misalign_bytes > 4096) {
     return invalid_argument(fmt::format("--misalign is {}; it must be in [0, 4096] bytes", flags.misalign_bytes));
   }
+  TAILOR_RETURN_IF_ERROR(check_range("--pad-row", flags.pad_row, 0));
   TAILOR_ASSIGN_OR_RETURN(const Problem problem, problem_of(configuration.op, flags));
   Key key = make_key(problem, configuration.arch, configuration.emitter, configuration.lowering);
   if (flags.index64) key.set(KeyField::kIndex64, 1);
+  TAILOR_RETURN_IF_ERROR(validate(key));
   return key;
 }
 

@@ -1,6 +1,7 @@
 // Options that fix a specialization key without a launch, for `emit` and `buckets`.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "runtime/cli/flags.h"
@@ -16,7 +17,7 @@ struct StaticFlags {
 
 struct KeyFlags {
   StaticFlags configuration;
-  std::string key;  // printed form; decides alone if given
+  std::optional<std::string> key;  // printed form; decides alone if given, and must be of the operation if that is too
   PageLayout layout = PageLayout::kSlotMajor;
   int64_t misalign_bytes = 0, pad_row = 0;
   bool index64 = false;
@@ -28,6 +29,7 @@ inline constexpr Arch kDefaultArch = Arch::kSm90a;
 void add_static_flags(CLI::App& app, StaticFlags& flags);
 void add_key_flags(CLI::App& app, KeyFlags& flags);
 
+// Refuses by the option's name what no kernel can be made for.
 Expected<StaticConfiguration> static_configuration(const StaticFlags& flags);
 
 // The key of a launch on dense operands of these shapes, as `tailor run` makes them. No memory is touched.

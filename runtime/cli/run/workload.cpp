@@ -14,7 +14,8 @@ namespace tailor::cli {
 namespace {
 
 constexpr int64_t kMaxOperandBytes = int64_t{1} << 33;
-constexpr int64_t kMaxExtent = int64_t{1} << 31;
+constexpr int64_t kMaxExtent = (int64_t{1} << 31) - 1;
+constexpr int64_t kMaxTableEntries = int64_t{1} << 28;
 
 using Engine = std::mt19937_64;
 
@@ -71,28 +72,35 @@ struct Maker {
   }
 };
 
-Status check_extent(std::string_view name, int64_t value, int64_t least) {
-  if (value >= least && value <= kMaxExtent) return {};
-  return invalid_argument(fmt::format("{} is {}; it must be in [{}, {}]", name, value, least, kMaxExtent));
+Status check_range(std::string_view name, int64_t value, int64_t least, int64_t most = kMaxExtent) {
+  if (value >= least && value <= most) return {};
+  return invalid_argument(fmt::format("{} is {}; it must be in [{}, {}]", name, value, least, most));
+}
+
+// What made the sequences as long as they are.
+std::string origin_of_lengths(const WorkloadOptions& o) {
+  if (!o.seq_lens.empty()) return "--seq-lens";
+  return fmt::format("--batch {} with --page-size {}", o.batch, o.page_size);
 }
 
 Status check_options(const WorkloadOptions& o) {
-  TAILOR_RETURN_IF_ERROR(check_extent("--heads", o.heads, 1));
-  TAILOR_RETURN_IF_ERROR(check_extent("--head-dim", o.head_dim, 1));
-  TAILOR_RETURN_IF_ERROR(check_extent("--page-size", o.page_size, 1));
-  TAILOR_RETURN_IF_ERROR(check_extent("--batch", o.batch, 0));
-  TAILOR_RETURN_IF_ERROR(check_extent("--tokens", o.tokens, 0));
-  TAILOR_RETURN_IF_ERROR(check_extent("--pool-pages", o.pool_pages, 0));
-  TAILOR_RETURN_IF_ERROR(check_extent("--max-pages", o.max_pages, 0));
-  TAILOR_RETURN_IF_ERROR(check_extent("--pad-row", o.pad_row, 0));
-  for (const int64_t length : o.seq_lens) TAILOR_RETURN_IF_ERROR(check_extent("--seq-lens", length, 0));
-  if (o.batch > (1 << 20)) return invalid_argument(fmt::format("--batch is {}; it must be at most 1048576", o.batch));
-  if (o.misalign_bytes < 0 || o.misalign_bytes > 4096) {
-    return invalid_argument(fmt::format("--misalign is {}; it must be in [0, 4096] bytes", o.misalign_bytes));
-  }
-  if (o.tokens > (1 << 24))
-    return invalid_argument(fmt::format("--tokens is {}; it must be at most 16777216", o.tokens));
-  return {};
+  TAILOR_RETURN_IF_ERROR(check_range("--heads", o.heads, 1));
+  TAILOR_RETURN_IF_ERROR(check_range("--head-dim", o.head_dim, 1));
+  TAILOR_RETURN_IF_ERROR(check_range("--page-size", o.page_size, 1));
+  TAILOR_RETURN_IF_ERROR(check_range("--batch", o.batch, 0, 1 << 20));
+  TAILOR_RETURN_IF_ERROR(check_range("--tokens", o.tokens, 0, 1 << 24));
+  TAILOR_RETURN_IF_ERROR(check_range("--pool-pages", o.pool_pages, 0, kMaxTableEntries));
+  TAILOR_RETURN_IF_ERROR(check_range("--max-pages", o.max_pages, 0, kMaxTableEntries));
+  TAILOR_RETURN_IF_ERROR(check_range("--pad-row", o.pad_row, 0));
+  TAILOR_RETURN_IF_ERROR(check_range("--misalign", o.misalign_bytes, 0, 4096));
+  for (const int64_t length : o.seq_lens) TAILOR_RETURN_IF_ERROR(check_range("--seq-lens", length, 0));
+  // From here on strides fit in 64 bits.
+  const __int128 page_bytes = static_cast<__int128>(o.page_size * o.heads) * o.head_dim * element_bytes(o.dtype);
+  if (page_bytes <= kMaxOperandBytes) return {};
+  return invalid_argument(fmt::format(
+      "a page of --page-size {} x --heads {} x --head-dim {} would take more than {} bytes; make the shapes "
+      "smaller",
+      o.page_size, o.heads, o.head_dim, kMaxOperandBytes));
 }
 
 // Ragged on purpose: about one in eight is empty, one in eight is a single token, the rest spread over four pages.
@@ -128,9 +136,14 @@ Expected<Table> make_table(const WorkloadOptions& o, const std::vector<int64_t>&
     return invalid_argument(
         fmt::format("--max-pages is {}; the longest sequence needs {} pages", o.max_pages, longest));
   }
-  if (table.max_pages * std::ssize(lengths) > (int64_t{1} << 28) || table.pool_pages > (int64_t{1} << 28)) {
-    return invalid_argument(fmt::format("a block table of {} x {} entries over {} pages is too large to make",
-                                        lengths.size(), table.max_pages, table.pool_pages));
+  if (table.pool_pages > kMaxTableEntries) {
+    return invalid_argument(fmt::format("{} needs {} pages; they must be at most {}", origin_of_lengths(o),
+                                        table.pool_pages, kMaxTableEntries));
+  }
+  if (table.max_pages * std::ssize(lengths) > kMaxTableEntries) {
+    return invalid_argument(fmt::format("{} sequences x {} pages of {}: a block table must have at most {} entries",
+                                        lengths.size(), table.max_pages,
+                                        o.max_pages > 0 ? "--max-pages" : "the longest one", kMaxTableEntries));
   }
   std::vector<int32_t> order(static_cast<size_t>(table.pool_pages));
   std::iota(order.begin(), order.end(), 0);
@@ -152,7 +165,10 @@ Status make_gather(Maker& maker, const std::vector<int64_t>& lengths) {
   int64_t rows = 0;
   for (const int64_t length : lengths) {
     rows += length;
-    if (rows > INT32_MAX) return invalid_argument(fmt::format("--seq-lens add up to more than {}", INT32_MAX));
+    if (rows > INT32_MAX) {
+      return invalid_argument(
+          fmt::format("{} makes {} rows or more; they must be at most {}", origin_of_lengths(o), rows, INT32_MAX));
+    }
     seq_lens.push_back(static_cast<int32_t>(length));
     cu_seqlens.push_back(static_cast<int32_t>(rows));
   }
@@ -174,7 +190,10 @@ Status make_append(Maker& maker, std::vector<int64_t> lengths) {
   std::vector<std::pair<int32_t, int32_t>> places;  // (batch index, position), in no order
   for (int64_t i = 0; i < o.tokens; ++i) {
     const auto b = static_cast<size_t>(maker.engine() % static_cast<uint64_t>(batch));
-    if (lengths[b] >= INT32_MAX) return invalid_argument(fmt::format("--seq-lens: {} is too long", lengths[b]));
+    if (lengths[b] >= INT32_MAX) {
+      return invalid_argument(fmt::format("{} makes a sequence of {} tokens; with the new ones it must have at most {}",
+                                          origin_of_lengths(o), lengths[b], INT32_MAX));
+    }
     places.emplace_back(static_cast<int32_t>(b), static_cast<int32_t>(lengths[b]++));
   }
   for (size_t i = places.size(); i > 1; --i) std::swap(places[i - 1], places[maker.engine() % i]);
@@ -388,6 +407,24 @@ PagedAppend Workload::append() const {
           layout,
           operand("block_table").view,
           0};
+}
+
+Expected<std::vector<int64_t>> parse_lengths(std::string_view text) {
+  std::vector<int64_t> lengths;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view item = text.substr(begin, end - begin);
+    int64_t value = 0;
+    const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), value);
+    if (item.empty() || error != std::errc{} || stop != item.data() + item.size()) {
+      return invalid_argument(fmt::format("item {} of '{}' is {}; it must be a decimal integer, as in 5,0,17",
+                                          lengths.size() + 1, text,
+                                          item.empty() ? "empty" : fmt::format("'{}'", item)));
+    }
+    lengths.push_back(value);
+    begin = end + 1;
+  }
+  return lengths;
 }
 
 Expected<Workload> make_workload(const WorkloadOptions& options) {

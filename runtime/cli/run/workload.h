@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tailor/ops.h"
@@ -21,6 +22,9 @@ struct Corruption {
   int32_t value = 0;
 };
 Expected<Corruption> parse_corruption(const std::string& text);
+
+// "5,0,17"; an item that is empty or no number is an error that names its place. make_workload checks the range.
+Expected<std::vector<int64_t>> parse_lengths(std::string_view text);
 
 struct WorkloadOptions {
   OpId op = OpId::kPagedGather;

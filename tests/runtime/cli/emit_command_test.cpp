@@ -84,6 +84,10 @@ TEST(BucketsCommand, ListsAFiniteSpaceThatHoldsTheKeysOfLaunches) {
     key.pop_back();
     EXPECT_THAT(keys, testing::Contains(key));
     EXPECT_EQ(emit({"--what=key", "--key", key}), key + "\n") << "a printed key parses back";
+    EXPECT_EQ(emit({"paged_gather", "--what=key", "--key", key}), key + "\n");
+    const Outcome other = run_tailor({"emit", "paged_append", "--what=key", "--key", key});
+    EXPECT_EQ(other.exit_code, 2) << other.out;
+    EXPECT_THAT(other.err, HasSubstr("--key is of paged_gather; it must be of paged_append"));
   }
   const Outcome text = run_tailor({"buckets", "paged_gather", "--heads=3", "--head-dim=5", "--dtype=u8"});
   EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), static_cast<int64_t>(keys.size()) + 1);

@@ -20,7 +20,8 @@ std::vector<json> answers(const std::string& input) {
   const TemporaryFolder folder;
   const std::string path = folder / "questions";
   std::ofstream(path, std::ios::binary) << input;
-  const std::string command = "'" + std::string(TAILOR_COMMAND) + "' layout eval --json < '" + path + "'";
+  std::string command = TAILOR_COMMAND;
+  command.append(" layout eval --json < ").append(path);
   std::FILE* pipe = popen(command.c_str(), "r");
   EXPECT_NE(pipe, nullptr);
   std::string text;

@@ -243,6 +243,31 @@ TEST(ServeCommand, ASmallTraceIsServedToItsEnd) {
   EXPECT_EQ(outcome.json()["tokens"], 37 + 4 + 1 + 9 + 603);
 }
 
+TEST(ServeCommand, ServingNobodyIsAFailureAndServingSomeAWarning) {
+  const TemporaryFolder folder;
+  struct Row {
+    std::string requests;
+    int exit_code;
+    std::string says;
+  };
+  const std::string head = "TIMESTAMP,ContextTokens,GeneratedTokens\n", large = "2023-11-16 18:15:46,100,100\n";
+  const Row table[] = {
+      {large + large, 1,
+       "none of the 2 requests was served: the pool has 3 pages of 16 tokens, and the smallest request "
+       "has 200 tokens"},
+      {large + "2023-11-16 18:15:46,0,49\n", 1, "the smallest request has 49 tokens"},
+      {large + "2023-11-16 18:15:46,40,8\n", 0, "1 requests need more pages than the pool has (3)"},
+  };
+  const std::string path = folder / "trace.csv";
+  for (const Row& row : table) {
+    std::ofstream(path) << head << row.requests;
+    const Outcome outcome = serve("", {"--trace", path, "--max-steps=0", "--pool-pages=3"});
+    EXPECT_EQ(outcome.exit_code, row.exit_code) << outcome.out;
+    EXPECT_EQ(outcome.json()["verified"], row.exit_code == 0);
+    EXPECT_THAT(outcome.err, HasSubstr(row.says));
+  }
+}
+
 TEST(ServeCommand, RealTracesAreServedWhereTheyArePresent) {
   bool any = false;
   for (const char* name : {"azure_llm_conv_2023.csv", "azure_llm_code_2023.csv"}) {
