@@ -10,6 +10,7 @@
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/progress.h"
+#include "runtime/cli/range.h"
 #include "runtime/cli/serve/generator.h"
 #include "runtime/cli/serve/simulation.h"
 
@@ -29,26 +30,21 @@ struct ServeOptions {
 // Enough pages for the longest request, and otherwise for about as many tokens as the batch has when it is full.
 constexpr int64_t kTypicalTokens = 1536;
 
-Status check_at_least(std::string_view name, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return {};
-  return invalid_argument(fmt::format("{} is {}; it must be in [{}, {}]", name, value, least, most));
-}
-
 // Bounds that keep every product below in 63 bits and every index in 31.
 Status check_options(const ServeOptions& options) {
   const SimulationOptions& s = options.simulation;
   constexpr int64_t kMany = int64_t{1} << 40;
-  TAILOR_RETURN_IF_ERROR(check_at_least("--max-batch", options.max_batch, 1, 4096));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--page-size", options.page_size, 1, 1 << 16));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--token-budget", options.token_budget, 1, 1 << 20));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--step-us", s.batcher.step_us, 1, 1'000'000'000));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--kv-heads", s.heads, 1, 1 << 12));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--head-dim", s.head_dim, 1, 1 << 14));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--gather-every", s.gather_every, 1, kMany));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--check-pool-every", s.check_pool_every, 1, kMany));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--max-steps", s.max_steps, 0, kMany));
-  TAILOR_RETURN_IF_ERROR(check_at_least("--pool-pages", options.pool_pages, 0, 1 << 26));
-  return check_at_least("--requests", options.requests, 1, 10'000'000);
+  TAILOR_RETURN_IF_ERROR(check_range("--max-batch", options.max_batch, 1, 4096));
+  TAILOR_RETURN_IF_ERROR(check_range("--page-size", options.page_size, 1, 1 << 16));
+  TAILOR_RETURN_IF_ERROR(check_range("--token-budget", options.token_budget, 1, 1 << 20));
+  TAILOR_RETURN_IF_ERROR(check_range("--step-us", s.batcher.step_us, 1, 1'000'000'000));
+  TAILOR_RETURN_IF_ERROR(check_range("--kv-heads", s.heads, 1, 1 << 12));
+  TAILOR_RETURN_IF_ERROR(check_range("--head-dim", s.head_dim, 1, 1 << 14));
+  TAILOR_RETURN_IF_ERROR(check_range("--gather-every", s.gather_every, 1, kMany));
+  TAILOR_RETURN_IF_ERROR(check_range("--check-pool-every", s.check_pool_every, 1, kMany));
+  TAILOR_RETURN_IF_ERROR(check_range("--max-steps", s.max_steps, 0, kMany));
+  TAILOR_RETURN_IF_ERROR(check_range("--pool-pages", options.pool_pages, 0, 1 << 26));
+  return check_range("--requests", options.requests, 1, 10'000'000);
 }
 
 // Pool and block table as large as the trace asks for.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/cli/range.h"
 #include "runtime/ops/problem.h"
 
 namespace tailor::cli {
@@ -11,13 +12,6 @@ namespace {
 constexpr uint64_t kBase = uint64_t{1} << 20;
 constexpr uint64_t kApart = uint64_t{1} << 56;
 constexpr int64_t kRows = 8, kPages = 8, kBatch = 2;
-
-constexpr int64_t kMaxExtent = (int64_t{1} << 31) - 1;  // kernels hold extents in int32
-
-Status check_range(std::string_view name, int64_t value, int64_t least) {
-  if (value >= least && value <= kMaxExtent) return {};
-  return invalid_argument(fmt::format("{} is {}; it must be in [{}, {}]", name, value, least, kMaxExtent));
-}
 
 Expected<OpId> operation(const StaticFlags& flags) {
   if (const auto op = parse_op(flags.op)) return *op;

@@ -10,11 +10,12 @@
 
 #include <fmt/format.h>
 
+#include "runtime/cli/range.h"
+
 namespace tailor::cli {
 namespace {
 
 constexpr int64_t kMaxOperandBytes = int64_t{1} << 33;
-constexpr int64_t kMaxExtent = (int64_t{1} << 31) - 1;
 constexpr int64_t kMaxTableEntries = int64_t{1} << 28;
 
 using Engine = std::mt19937_64;
@@ -41,7 +42,9 @@ struct Maker {
     const int64_t bytes = span_bytes(view);
     if (bytes < 0) {
       return invalid_argument(
-          fmt::format("{} would take more than {} bytes; make the shapes smaller", name, kMaxOperandBytes));
+          fmt::format("{}: {} x {} bytes are more than {}; make --heads, --head-dim, --page-size, "
+                      "--pad-row or the number of tokens smaller",
+                      name, view.shape[0], view.stride[0] * element_bytes(view.dtype), kMaxOperandBytes));
     }
     HostOperand operand{std::move(name), view, std::vector<uint8_t>(static_cast<size_t>(bytes)), misalign, written};
     for (size_t i = 0; i < operand.bytes.size(); i += 8) {
@@ -71,11 +74,6 @@ struct Maker {
     return view;
   }
 };
-
-Status check_range(std::string_view name, int64_t value, int64_t least, int64_t most = kMaxExtent) {
-  if (value >= least && value <= most) return {};
-  return invalid_argument(fmt::format("{} is {}; it must be in [{}, {}]", name, value, least, most));
-}
 
 // What made the sequences as long as they are.
 std::string origin_of_lengths(const WorkloadOptions& o) {

@@ -2,7 +2,6 @@
 // worked examples that CuTe publishes (media/docs/cpp/cute/02_layout_algebra.md in CUTLASS) as literals.
 #include "codegen/layout/strided_layout.h"
 
-#include <chrono>
 #include <functional>
 #include <random>
 #include <set>
@@ -419,9 +418,8 @@ TEST(Algebra, IslAgreesWithCoalesceOnCompactPairs) {
   }
 }
 
-// Not a benchmark: a guard against an operation that enumerates where it should calculate.
+// An operation that enumerates where it should calculate would run into the test's time-out.
 TEST(Algebra, OperationsOnHugeLayoutsDoNotEnumerate) {
-  auto start = std::chrono::steady_clock::now();
   StridedLayout huge = L("(2147483647,1024,65536):(1,2147483648,2199023255552)");
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(coalesce(huge).ok());
@@ -431,9 +429,6 @@ TEST(Algebra, OperationsOnHugeLayoutsDoNotEnumerate) {
     ASSERT_TRUE(left_inverse(L("(2147483648,2147483647):(1,2147483648)")).ok());
     ASSERT_TRUE(max_common_vector(L("(2147483648,1024)"), L("(2147483648,1024)")).ok());
   }
-  auto elapsed =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
-  EXPECT_LT(elapsed, 2000);
 }
 
 }  // namespace

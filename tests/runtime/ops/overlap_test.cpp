@@ -1,7 +1,6 @@
 // The overlap test against enumeration of all elements.
 #include "runtime/ops/overlap.h"
 
-#include <chrono>
 #include <random>
 #include <unordered_set>
 #include <vector>
@@ -72,15 +71,14 @@ TEST(Overlap, LargeLayoutsOfTheFieldAreDecided) {
   EXPECT_EQ(self_overlap(Dims{{(1 << 20) + 1, (1 << 20) + 7}, {(1 << 20) + 7, 1 << 20}}), Overlap::kDisjoint);
 }
 
+// An unbounded search would run into the test's time-out.
 TEST(Overlap, TheSearchIsBounded) {
   std::mt19937_64 rng(5);
-  const auto start = std::chrono::steady_clock::now();
   for (int round = 0; round < 20; ++round) {
     Dims dims(5);
     for (StridedDim& d : dims) d = {static_cast<int64_t>(rng() % 200 + 2), static_cast<int64_t>(rng() >> 20)};
     static_cast<void>(self_overlap(dims));
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // print and strip_locations on everything that compilers gave us.
 #include <cctype>
-#include <ctime>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -113,26 +112,6 @@ TEST(StripLocations, RespectsCommentsAndStringsAndSharedLines) {
   for (const char* torn :
        {".loc", ".loc 1", ".section", ".section .x {", ".file", ".loc 1 2 3,", ".file 1 \"", "", ","})
     EXPECT_LE(strip_locations(torn).size(), std::string(torn).size());
-}
-
-// Processor time, since the machine is shared; the figure is printed and only an order of magnitude is asserted. Target
-// on an idle core: 50 MB/s.
-TEST(ParserSpeed, ReadsMoreThanTenMegabytesPerSecond) {
-  size_t bytes = 0;
-  const std::clock_t begin = std::clock();
-  double seconds = 0;
-  while (seconds < 0.3) {
-    for (const Sample& s : samples()) {
-      if (!parse(s.text).ok()) FAIL() << s.name;
-      bytes += s.text.size();
-    }
-    seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-  }
-  const double rate = static_cast<double>(bytes) / seconds / 1e6;
-  printf("parser: %.0f MB/s over %zu samples\n", rate, samples().size());
-#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_GT(rate, 10);
-#endif
 }
 
 }  // namespace
