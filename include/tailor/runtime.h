@@ -164,6 +164,7 @@ struct RuntimeStats {
   uint64_t texts_shared = 0;   // keys whose emitted text had been compiled before, here or by an earlier process
   NamedMilliseconds phase_ms;  // summed over misses: "derive", "emit", "nvjitlink", "load" …
   std::vector<std::pair<int, uint64_t>> cache_io_errors;  // (errno, count)
+  uint64_t lost_events = 0;                               // telemetry lines that the file did not take
 };
 
 class Runtime {

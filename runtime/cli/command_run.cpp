@@ -100,6 +100,7 @@ Status launch_and_compare(const RunOptions& options, const Invocation& invocatio
   }
   if (launched.ok()) launched = session.device->synchronize();
   TAILOR_RETURN_IF_ERROR(session.device->explain(launched));
+  warn_of_lost_events(*session.runtime);
   report["key"] = info.key;
   report["launched"] = info.launched;
   report["tier"] = to_string(info.tier);

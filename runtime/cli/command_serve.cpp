@@ -90,6 +90,7 @@ Json summary(const ServeOptions& options, const Session& session, const Simulati
   report["appends"] = result.appends;
   report["gathers"] = result.gathers;
   add_runtime_stats(report, session.runtime->stats());
+  warn_of_lost_events(*session.runtime);
   report["bytes_moved"] = result.bytes_moved;
   report["bytes_padded_layout"] = result.bytes_padded_layout;
   report["bytes_checked"] = result.bytes_checked;

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <string>
 
+#include <fmt/format.h>
+
 namespace tailor::cli {
 namespace {
 
@@ -49,6 +51,11 @@ Json phases_json(const NamedMilliseconds& phases) {
   }
   json["total"] = rounded(total);
   return json;
+}
+
+void warn_of_lost_events(const Runtime& runtime) {
+  const uint64_t lost = runtime.stats().lost_events;
+  if (lost > 0) say_warning(fmt::format("--telemetry: {} events could not be written", lost));
 }
 
 void add_runtime_stats(Json& report, const RuntimeStats& stats) {

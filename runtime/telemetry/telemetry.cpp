@@ -57,6 +57,7 @@ RuntimeStats Telemetry::snapshot() const {
   stats.empty_launches = hot.total(HotCounter::kEmptyLaunches);
   stats.launches = stats.empty_launches;
   for (uint64_t n : stats.launches_by_tier) stats.launches += n;
+  if (sink_) stats.lost_events = sink_->failed_writes();
   return stats;
 }
 

@@ -341,6 +341,12 @@ TEST(RunCommandEdges, AFullStdoutIsAFailure) {
   EXPECT_THAT(outcome.err, HasSubstr("stdout cannot be written"));
 }
 
+TEST(RunCommandEdges, LostTelemetryIsSaidAndFailsNothing) {
+  const Outcome outcome = run_tailor({"run", "paged_gather", "--no-cache", "--telemetry=/dev/full", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("1 events could not be written"));
+}
+
 TEST(RunCommandEdges, AMissingGpuIsAnErrorWhenItIsAskedFor) {
   if (has_part("driver")) GTEST_SKIP() << "a GPU is here";
   const Outcome outcome = run_tailor({"run", "paged_gather", "--device=cuda", "--json"});
