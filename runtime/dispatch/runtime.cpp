@@ -134,16 +134,21 @@ Status Runtime::Impl::run(const LaunchableKernel& kernel, const Problem& problem
 
 Runtime::Impl::Resolution Runtime::Impl::resolve(const Key& key, void* stream) {
   return flights.run(key, [&]() -> Resolution {
-    if (const LaunchableKernel* present = table.find(key)) return {present, {}, nullptr};
-    auto report = std::make_shared<MissReport>();
-    {
-      const std::lock_guard lock(history_mutex);
-      report->new_component = history.record(key);
+    // Nothing may escape: the flight would never land, and every thread that waits for the key would wait for ever.
+    try {
+      if (const LaunchableKernel* present = table.find(key)) return {present, {}, nullptr};
+      auto report = std::make_shared<MissReport>();
+      {
+        const std::lock_guard lock(history_mutex);
+        report->new_component = history.record(key);
+      }
+      auto kernel = resolver.resolve(key, static_cast<cu::CUstream>(stream), *report);
+      telemetry.count_resolved(*report);
+      if (!kernel.ok()) return {nullptr, kernel.status(), std::move(report)};
+      return {table.insert(std::move(*kernel)), {}, std::move(report)};
+    } catch (const std::exception&) {
+      return {nullptr, internal_error("out of memory"), nullptr};  // short enough to need no allocation
     }
-    auto kernel = resolver.resolve(key, static_cast<cu::CUstream>(stream), *report);
-    telemetry.count_resolved(*report);
-    if (!kernel.ok()) return {nullptr, kernel.status(), std::move(report)};
-    return {table.insert(std::move(*kernel)), {}, std::move(report)};
   });
 }
 
