@@ -1,48 +1,24 @@
-// tailor layout eval | explain | draw: questions to the layout engine. They go through libtailor_codegen, which is
-// opened here, so that the command itself knows nothing of layouts.
+// tailor layout eval | explain | draw: questions to the layout engine. They go through libtailor_codegen, so
+// that the command itself knows nothing of layouts.
 #include <array>
 #include <cstdio>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include "runtime/cli/command.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/flags.h"
+#include "runtime/dispatch/generator_loader.h"
 #include "runtime/ops/layout_tool.h"
 
 namespace tailor::cli {
 namespace {
 
-constexpr const char* kLibrary = "libtailor_codegen.so";
 // The engine refuses lines that are longer than 1 MiB; what is read beyond that is dropped here.
 constexpr size_t kMaxLine = (size_t{1} << 20) + 1;
-
-// Beside the executable, in ../lib of its folder, or on the loader's path. The library stays open, LLVM does not
-// unload.
-Expected<std::unique_ptr<LayoutTool>> load_layout_tool(const std::filesystem::path& executable) {
-  const std::filesystem::path folder = executable.parent_path();
-  std::string tried;
-  for (const std::filesystem::path& path :
-       {folder / kLibrary, folder / ".." / "lib" / kLibrary, std::filesystem::path(kLibrary)}) {
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-      const char* why = dlerror();
-      tried += fmt::format("{}{}", tried.empty() ? "" : "; ", why ? why : path.string());
-      continue;
-    }
-    const auto create = reinterpret_cast<CreateLayoutToolFunction>(dlsym(library, kCreateLayoutToolSymbol));
-    if (!create) return unavailable(fmt::format("{} does not export {}", path.string(), kCreateLayoutToolSymbol));
-    std::unique_ptr<LayoutTool> tool(create());
-    if (!tool) return unavailable(fmt::format("{} could not start the layout engine", path.string()));
-    return tool;
-  }
-  return unavailable(
-      fmt::format("the layout engine could not be loaded: {}. Build {} (target tailor_codegen)", tried, kLibrary));
-}
 
 // The next line of `input` without its end; lines beyond kMaxLine are cut there. False at the end.
 bool next_line(std::FILE* input, std::string& line) {
@@ -76,8 +52,8 @@ struct EvalOptions {
   bool json = false;
 };
 
-int eval(const EvalOptions& options, const Invocation& invocation) {
-  auto tool = load_layout_tool(invocation.executable);
+int eval(const EvalOptions& options) {
+  auto tool = load_layout_tool();
   if (!tool.ok()) return fail(tool.status(), options.json);
   if (options.words.empty()) return answer_lines(**tool, options.json);
   constexpr std::array<const char*, 3> members{"op", "a", "b"};
@@ -124,8 +100,8 @@ Expected<std::string> request(const RequestOptions& options) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-int explain(const RequestOptions& options, const Invocation& invocation) {
-  auto tool = load_layout_tool(invocation.executable);
+int explain(const RequestOptions& options) {
+  auto tool = load_layout_tool();
   if (!tool.ok()) return fail(tool.status(), options.json);
   const auto question = request(options);
   if (!question.ok()) return fail(question.status(), options.json);
@@ -136,8 +112,8 @@ int explain(const RequestOptions& options, const Invocation& invocation) {
   return written.ok() ? kExitOk : fail(written, false);
 }
 
-int draw(const RequestOptions& options, const Invocation& invocation) {
-  auto tool = load_layout_tool(invocation.executable);
+int draw(const RequestOptions& options) {
+  auto tool = load_layout_tool();
   if (!tool.ok()) return fail(tool.status(), false);
   const auto question = request(options);
   if (!question.ok()) return fail(question.status(), false);
@@ -156,8 +132,7 @@ void add_eval(CLI::App& app, Invocation& invocation) {
       ->expected(0, 3)
       ->type_name("OP A B");
   add_json_flag(eval_app, options->json);
-  eval_app.callback(
-      [options, &invocation] { invocation.action = [options, &invocation] { return eval(*options, invocation); }; });
+  eval_app.callback([options, &invocation] { invocation.action = [options] { return eval(*options); }; });
 }
 
 std::shared_ptr<RequestOptions> add_request(CLI::App& app, const char* members) {
@@ -179,15 +154,12 @@ void add_layout(CLI::App& app, Invocation& invocation) {
       ->type_name("FACT")
       ->allow_extra_args(false);
   add_json_flag(explain_app, question->json);
-  explain_app.callback([question, &invocation] {
-    invocation.action = [question, &invocation] { return explain(*question, invocation); };
-  });
+  explain_app.callback([question, &invocation] { invocation.action = [question] { return explain(*question); }; });
 
   CLI::App& draw_app = *app.add_subcommand("draw", "A picture of a layout as SVG");
   auto picture = add_request(draw_app, "a member of the request, as codegen/layout/draw.h lists them");
   draw_app.add_option("-o,--output", picture->output, "write there instead of to stdout")->type_name("FILE");
-  draw_app.callback(
-      [picture, &invocation] { invocation.action = [picture, &invocation] { return draw(*picture, invocation); }; });
+  draw_app.callback([picture, &invocation] { invocation.action = [picture] { return draw(*picture); }; });
 }
 
 }  // namespace tailor::cli

@@ -29,10 +29,13 @@ std::vector<std::string> candidates(const std::string& library_path) {
   return paths;
 }
 
-}  // namespace
+struct Symbol {
+  void* address = nullptr;
+  std::string path;  // of the library that has it
+};
 
-Expected<std::shared_ptr<KernelGenerator>> load_generator(const std::string& library_path,
-                                                          const GeneratorOptions& options) {
+// A C function of the first candidate that opens. The library is never closed.
+Expected<Symbol> find_symbol(const std::string& library_path, const char* name) {
   std::string tried;
   for (const std::string& path : candidates(library_path)) {
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -41,21 +44,37 @@ Expected<std::shared_ptr<KernelGenerator>> load_generator(const std::string& lib
       tried += fmt::format("{}{}", tried.empty() ? "" : "; ", why ? why : path.c_str());
       continue;
     }
-    const auto create = reinterpret_cast<CreateGeneratorFunction>(dlsym(library, kCreateGeneratorSymbol));
-    if (!create) return unavailable(fmt::format("{} does not export {}", path, kCreateGeneratorSymbol));
-    std::shared_ptr<KernelGenerator> generator(create(kGeneratorInterface, options));
-    if (!generator) {
-      return unavailable(
-          fmt::format("{} is of another build than libtailor (interface {} was asked for) or ran out of "
-                      "memory; build both together",
-                      path, kGeneratorInterface));
-    }
-    return generator;
+    void* address = dlsym(library, name);
+    if (!address) return unavailable(fmt::format("{} does not export {}", path, name));
+    return Symbol{address, path};
   }
   return unavailable(
       fmt::format("the code generator could not be loaded: {}. Build {} (target tailor_codegen), give its path, or "
                   "serve from a cache that holds every key",
                   tried, kLibrary));
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<KernelGenerator>> load_generator(const std::string& library_path,
+                                                          const GeneratorOptions& options) {
+  TAILOR_ASSIGN_OR_RETURN(const Symbol symbol, find_symbol(library_path, kCreateGeneratorSymbol));
+  const auto create = reinterpret_cast<CreateGeneratorFunction>(symbol.address);
+  std::shared_ptr<KernelGenerator> generator(create(kGeneratorInterface, options));
+  if (!generator) {
+    return unavailable(
+        fmt::format("{} is of another build than libtailor (interface {} was asked for) or ran out of "
+                    "memory; build both together",
+                    symbol.path, kGeneratorInterface));
+  }
+  return generator;
+}
+
+Expected<std::unique_ptr<LayoutTool>> load_layout_tool() {
+  TAILOR_ASSIGN_OR_RETURN(const Symbol symbol, find_symbol("", kCreateLayoutToolSymbol));
+  std::unique_ptr<LayoutTool> tool(reinterpret_cast<CreateLayoutToolFunction>(symbol.address)());
+  if (!tool) return unavailable(fmt::format("{} could not start the layout engine", symbol.path));
+  return tool;
 }
 
 Expected<std::shared_ptr<KernelGenerator>> GeneratorSource::get() {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/ops/kernel_generator.h"
+#include "runtime/ops/layout_tool.h"
 #include "tailor/status.h"
 
 namespace tailor {
@@ -15,6 +16,9 @@ namespace tailor {
 // folder, or on the loader's path. Errors: kUnavailable naming what was tried and what to install.
 Expected<std::shared_ptr<KernelGenerator>> load_generator(const std::string& library_path,
                                                           const GeneratorOptions& options);
+
+// The layout engine of the same library, found the same way.
+Expected<std::unique_ptr<LayoutTool>> load_layout_tool();
 
 // The generator of a Runtime: given, or loaded when it is first asked for. A failure is not remembered.
 class GeneratorSource {
