@@ -1,31 +1,26 @@
-// The algebra of composed_layout.h.
+// The algebra of composed_layout.h: composition, linear forms, decay.
 #include <algorithm>
 #include <bit>
-#include <numeric>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
+#include "codegen/layout/composed_detail.h"
 #include "codegen/layout/composed_layout.h"
 
 namespace tailor::codegen::layout {
 namespace {
 
+using detail::refuse;
+using detail::width_of;
 using integer::Checked;
 using integer::F2Map;
 
-constexpr int64_t kEnumerationLimit = 1 << 20;
 constexpr int64_t kOffsetLimit = 1 << 16;
+constexpr int64_t kWordEnd = int64_t{1} << integer::kF2Bits;
 constexpr int64_t kDecayLimit = 1 << 16;
 
-Status refuse(std::string_view operation, const ComposedLayout& layout, std::string_view why) {
-  return invalid_argument(fmt::format("{} of {}: {}", operation, layout.to_string(), why));
-}
-
 bool is_power_of_two(int64_t n) { return n > 0 && integer::is_pow2(static_cast<uint64_t>(n)); }
-
-int width_of(uint64_t word) { return static_cast<int>(std::bit_width(word)); }
 
 // The factor on words below `end` only: bits that never occur count as kept.
 F2Map restricted(const F2Map& factor, int64_t end) {
@@ -220,15 +215,6 @@ Expected<ComposedLayout> compose_strided(const StridedLayout& a, const ComposedL
   return ComposedLayout::create(std::move(moved), inner.offset(), inner.layout());
 }
 
-// A word that two words share as image, for a factor without inverse.
-Status no_inverse(const ComposedLayout& layout, const F2Map& factor) {
-  const std::vector<uint64_t> kernel = factor.kernel();
-  return refuse("inverse", layout,
-                kernel.empty()
-                    ? std::string("the xor factor takes words beyond its bits to the same word")
-                    : fmt::format("the xor factor takes the words 0 and {} to the same word", kernel.front()));
-}
-
 // Splits every leaf of a power of two into twos, and keeps the hierarchy above it.
 Mode in_twos(const Mode& mode) {
   std::vector<Mode> modes;
@@ -275,15 +261,32 @@ Mode merge_twos(const Mode& before, const Mode& split) {
   return modes.size() == 1 ? modes.front() : Mode::of(std::move(modes));
 }
 
-// The lowest bits that neither are moved by the factor nor receive another.
-int untouched_bits(const F2Map& factor) {
-  uint64_t touched = 0;
-  for (int j = 0; j < factor.input_bits(); ++j) {
-    const uint64_t moved = factor.columns()[static_cast<size_t>(j)] ^ (uint64_t{1} << j);
-    if (moved == 0) continue;
-    touched |= moved | uint64_t{1} << j;
+// X ∘ P with P strided and X keeping the highest bit of every word: where the images' highest bits h_j are pairwise
+// different, P sends bit j to 2^h_j, and X sends 2^h_j to the image and every other bit to itself. X is unit
+// triangular, so it is an automorphism, and both are determined by the map.
+struct Factored {
+  F2Map factor;
+  std::vector<Mode> leaves;
+};
+std::optional<Factored> factored(const F2Map& map) {
+  Factored result;
+  std::vector<uint64_t> columns = F2Map::identity(map.output_bits()).columns();
+  uint64_t highest = 0;
+  for (uint64_t image : map.columns()) {
+    if (image == 0) {
+      result.leaves.push_back(Mode::leaf(2, 0));
+      continue;
+    }
+    const int h = width_of(image) - 1;
+    if ((highest >> h & 1) != 0) return std::nullopt;
+    highest |= uint64_t{1} << h;
+    columns[static_cast<size_t>(h)] = image;
+    result.leaves.push_back(Mode::leaf(2, static_cast<int64_t>(uint64_t{1} << h)));
   }
-  return touched == 0 ? integer::kF2Bits : std::countr_zero(touched);
+  auto factor = F2Map::create(std::move(columns));
+  if (!factor.ok()) return std::nullopt;
+  result.factor = std::move(*factor);
+  return result;
 }
 
 }  // namespace
@@ -316,9 +319,71 @@ Expected<ComposedLayout> from_f2(const F2Map& map) {
     TAILOR_ASSIGN_OR_RETURN(StridedLayout flat, coalesce(strided));
     return ComposedLayout(std::move(flat));
   }
+  if (auto parts = factored(map)) {
+    TAILOR_ASSIGN_OR_RETURN(StridedLayout strided, StridedLayout::create(Mode::of(std::move(parts->leaves))));
+    TAILOR_ASSIGN_OR_RETURN(StridedLayout flat, coalesce(strided));
+    return ComposedLayout::create(std::move(parts->factor), 0, std::move(flat));
+  }
   TAILOR_ASSIGN_OR_RETURN(StridedLayout words, StridedLayout::leaf(int64_t{1} << map.input_bits(), 1));
   return ComposedLayout::create(map, 0, std::move(words));
 }
+
+namespace {
+
+// Is o + X(y) = X(u + y) for every word y?
+bool moves_past(int64_t o, int64_t u, const F2Map& x, const ComposedLayout& words) {
+  const int bits = std::max(x.input_bits(), x.output_bits());
+  if (u == o && bits < integer::kF2Bits && o % (int64_t{1} << bits) == 0) return true;
+  const auto values = words.values(kOffsetLimit);
+  if (values.ok()) {
+    return std::all_of(values->begin(), values->end(), [&](int64_t y) {
+      return u + y >= 0 && o + static_cast<int64_t>(x.apply_extended(static_cast<uint64_t>(y))) ==
+                               static_cast<int64_t>(x.apply_extended(static_cast<uint64_t>(u + y)));
+    });
+  }
+  // Too many to look at each: no bit of the words below 2^k, and none of their images, is a bit of the offsets.
+  const auto reached = static_cast<uint64_t>(words.cosize()) - 1;
+  const uint64_t all = width_of(reached) >= integer::kF2Bits ? ~uint64_t{0} : (uint64_t{1} << width_of(reached)) - 1;
+  uint64_t images = all;
+  for (int j = 0; j < std::min(x.input_bits(), width_of(reached)); ++j) images |= x.columns()[static_cast<size_t>(j)];
+  return o >= 0 && u >= 0 && (static_cast<uint64_t>(u) & all) == 0 && (static_cast<uint64_t>(o) & images) == 0 &&
+         x.apply_extended(static_cast<uint64_t>(u)) == static_cast<uint64_t>(o);
+}
+
+// a's factor after a's offset after `inner`, which has a factor of its own.
+Expected<ComposedLayout> past_offset(const ComposedLayout& a, const ComposedLayout& inner) {
+  const F2Map& x = inner.factor();
+  const int64_t o = a.offset();
+  TAILOR_ASSIGN_OR_RETURN(const ComposedLayout words, ComposedLayout::create({}, inner.offset(), inner.layout()));
+  if (o <= -kWordEnd || o >= kWordEnd) {
+    return refuse("composition", a, fmt::format("its offset must be below 2^{} before an xor", integer::kF2Bits));
+  }
+  // u = o where the sum does not carry into bits that X moves (always above them); u = X⁻¹(o) where no bit meets one of
+  // the words, so that + is xor; and whatever u the first word asks for, which is the only one when X has an inverse.
+  std::vector<int64_t> candidates{o};
+  if (const auto back = x.inverse_extended(); back && words.size() != 0) {
+    const auto undone = [&back](int64_t word) {
+      return static_cast<int64_t>(back->apply_extended(static_cast<uint64_t>(word)));
+    };
+    if (o >= 0) candidates.push_back(undone(o));
+    TAILOR_ASSIGN_OR_RETURN(const int64_t first, words.evaluate(0));
+    const Checked image = Checked(o) + static_cast<int64_t>(x.apply_extended(static_cast<uint64_t>(first)));
+    if (image.ok() && image.value() >= 0 && image.value() >> integer::kF2Bits == 0) {
+      candidates.push_back(undone(image.value()) - first);
+    }
+  }
+  for (int64_t u : candidates) {
+    const Checked offset = Checked(u) + inner.offset();
+    if (!offset.ok() || !moves_past(o, u, x, words)) continue;
+    return ComposedLayout::create(a.factor().compose_extended(x), offset.value(), inner.layout());
+  }
+  return refuse("composition", a,
+                fmt::format("its offset {} would stand between two xor factors, and it does not pass the inner one: it "
+                            "is no multiple of {}, and no single offset before that factor gives the same words",
+                            o, uint64_t{1} << std::min(std::max(x.input_bits(), x.output_bits()), integer::kF2Bits)));
+}
+
+}  // namespace
 
 Expected<ComposedLayout> composition(const ComposedLayout& a, const ComposedLayout& b) {
   TAILOR_ASSIGN_OR_RETURN(ComposedLayout inner, compose_strided(a.layout(), b));
@@ -330,9 +395,7 @@ Expected<ComposedLayout> composition(const ComposedLayout& a, const ComposedLayo
   if (a.offset() == 0) {
     return ComposedLayout::create(a.factor().compose_extended(inner.factor()), inner.offset(), inner.layout());
   }
-  return refuse(
-      "composition", a,
-      fmt::format("its offset {} would stand between two xor factors; the sum is not one factor", a.offset()));
+  return past_offset(a, inner);
 }
 
 Expected<ComposedLayout> decay(const ComposedLayout& layout) {
@@ -353,128 +416,6 @@ Expected<ComposedLayout> decay(const ComposedLayout& layout) {
   };
   if (auto whole = attempt(layout.layout().root()); whole.ok()) return whole;
   return attempt(in_twos(layout.layout().root()));
-}
-
-Expected<std::optional<Collision>> find_collision(const ComposedLayout& layout) {
-  if (!layout.has_factor() || layout.factor().inverse_extended()) {
-    TAILOR_ASSIGN_OR_RETURN(std::optional<Collision> collision, find_collision(layout.layout()));
-    if (collision) {
-      TAILOR_ASSIGN_OR_RETURN(collision->value, layout.evaluate(collision->first));
-    }
-    return collision;
-  }
-  if (auto linear = linear_over_f2(layout); linear.ok()) {
-    const std::vector<uint64_t> kernel = linear->kernel();
-    if (kernel.empty()) return std::optional<Collision>{};
-    // The map is of the index without its modes of extent 1, which is the index.
-    return std::optional<Collision>(Collision{0, static_cast<int64_t>(kernel.back()), 0});
-  }
-  TAILOR_ASSIGN_OR_RETURN(std::vector<int64_t> values, layout.values(kEnumerationLimit));
-  std::unordered_map<int64_t, int64_t> seen;
-  for (size_t i = 0; i < values.size(); ++i) {
-    auto [place, fresh] = seen.emplace(values[i], static_cast<int64_t>(i));
-    if (!fresh) return std::optional<Collision>(Collision{place->second, static_cast<int64_t>(i), values[i]});
-  }
-  return std::optional<Collision>{};
-}
-
-Expected<ComposedLayout> left_inverse(const ComposedLayout& layout) {
-  if (layout.is_strided()) {
-    TAILOR_ASSIGN_OR_RETURN(StridedLayout inverse, left_inverse(layout.layout()));
-    return ComposedLayout(std::move(inverse));
-  }
-  TAILOR_ASSIGN_OR_RETURN(std::optional<Collision> collision, find_collision(layout));
-  if (collision) {
-    return refuse("left inverse", layout,
-                  fmt::format("none exists, indices {} and {} both have the value {}", collision->first,
-                              collision->second, collision->value));
-  }
-  if (auto linear = linear_over_f2(layout); linear.ok()) {
-    // Words outside the image go wherever elimination sends them: the inverse of the map made onto by unit vectors.
-    std::vector<uint64_t> generators = linear->columns();
-    const int bits = linear->output_bits();
-    for (int j = 0; j < bits; ++j) {
-      generators.push_back(uint64_t{1} << j);
-      TAILOR_ASSIGN_OR_RETURN(F2Map larger, F2Map::create(generators));
-      if (!larger.is_injective()) generators.pop_back();
-    }
-    TAILOR_ASSIGN_OR_RETURN(F2Map all, F2Map::create(std::move(generators)));
-    const auto inverse = all.right_inverse(bits);
-    if (!inverse) return internal_error("generators of all words do not generate them");
-    std::vector<uint64_t> columns = inverse->columns();
-    const uint64_t kept = (uint64_t{1} << linear->input_bits()) - 1;
-    for (uint64_t& column : columns) column &= kept;
-    TAILOR_ASSIGN_OR_RETURN(F2Map projected, F2Map::create(std::move(columns)));
-    return from_f2(projected);
-  }
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout inner, left_inverse(layout.layout()));
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout flat, coalesce(inner));
-  const bool identity = !flat.root().group && flat.root().stride == 1;
-  if (!layout.has_factor()) {
-    // i = inner(y - offset) for values y >= offset: representable where inner has one mode.
-    if (!flat.root().group && flat.root().extent > 1) {
-      const Checked end = Checked(layout.offset()) + flat.root().extent;
-      const Checked shifted = Checked(layout.offset()) * -flat.root().stride;
-      if (layout.offset() > 0 && end.ok() && shifted.ok()) {
-        TAILOR_ASSIGN_OR_RETURN(StridedLayout longer, StridedLayout::leaf(end.value(), flat.root().stride));
-        return ComposedLayout::create({}, shifted.value(), std::move(longer));
-      }
-    }
-    return refuse("left inverse", layout, "subtracting the offset would borrow between the digits of the inverse");
-  }
-  if (!identity || layout.offset() != 0) {
-    return refuse("left inverse", layout,
-                  "it exists as a function, but the inverse of an xor factor followed by this strided part is neither "
-                  "linear over F2 nor an xor factor after a strided layout");
-  }
-  const auto inverse = layout.factor().inverse_extended();
-  if (!inverse) return no_inverse(layout, layout.factor());
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout words, StridedLayout::leaf(layout.cosize(), 1));
-  return ComposedLayout::create(*inverse, 0, std::move(words));
-}
-
-Expected<ComposedLayout> right_inverse(const ComposedLayout& layout) {
-  if (layout.is_strided()) {
-    TAILOR_ASSIGN_OR_RETURN(StridedLayout inverse, right_inverse(layout.layout()));
-    return ComposedLayout(std::move(inverse));
-  }
-  if (layout.size() == 0) return refuse("right inverse", layout, "an extent is 0; it must be at least 1");
-  if (auto linear = linear_over_f2(layout); linear.ok()) {
-    int bits = 0;  // the words below 2^bits are all reached
-    while (linear->right_inverse(bits + 1)) ++bits;
-    return from_f2(*linear->right_inverse(bits));
-  }
-  // Not linear: the values below 2^k that the factor keeps among themselves, behind the strided part's inverse.
-  const auto inverse = layout.factor().inverse_extended();
-  if (!inverse) return no_inverse(layout, layout.factor());
-  if (layout.offset() != 0) {
-    if (layout.offset() > 0 && !layout.has_factor()) {
-      return refuse("right inverse", layout, fmt::format("no index has a value below the offset {}", layout.offset()));
-    }
-    return refuse("right inverse", layout, "subtracting the offset would borrow between the digits of the inverse");
-  }
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout inner, right_inverse(layout.layout()));
-  int bits = 0;
-  for (int k = 1; (int64_t{1} << k) <= inner.size() && k < integer::kF2Bits; ++k) {
-    bool kept = true;
-    for (int j = 0; j < k; ++j) kept = kept && width_of(inverse->apply_extended(uint64_t{1} << j)) <= k;
-    if (kept) bits = k;
-  }
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout words, StridedLayout::leaf(int64_t{1} << bits, 1));
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout front, composition(inner, words));
-  TAILOR_ASSIGN_OR_RETURN(ComposedLayout swizzled, ComposedLayout::create(*inverse, 0, std::move(words)));
-  return composition(ComposedLayout(std::move(front)), swizzled);
-}
-
-Expected<int64_t> max_common_vector(const ComposedLayout& a, const ComposedLayout& b) {
-  TAILOR_ASSIGN_OR_RETURN(int64_t strided, max_common_vector(a.layout(), b.layout()));
-  if (a.factor() == b.factor() && a.offset() == b.offset()) return strided;
-  for (const ComposedLayout* side : {&a, &b}) {
-    if (!side->has_factor()) continue;
-    const int64_t run = int64_t{1} << std::min(untouched_bits(side->factor()), integer::kF2Bits - 1);
-    strided = std::min(strided, std::gcd(run, side->offset()));
-  }
-  return strided;
 }
 
 }  // namespace tailor::codegen::layout

@@ -85,11 +85,14 @@ class ComposedLayout {
 // The map of the index's bits, where A(x ^ y) = A(x) ^ A(y) and the size is a power of two. Refused with the reason,
 // for carries with a pair of indices.
 Expected<integer::F2Map> linear_over_f2(const ComposedLayout& layout);
-// The other way: strided where the columns share no bit (2^k columns of one direction coalesce), else Xor<…> o 2^n:1.
+// The other way, in normal form, which the map determines: strided where the columns share no bit (2^k columns of one
+// direction coalesce); else, where their highest bits differ, a factor that keeps highest bits after a strided layout,
+// so that Sw<3,4,3> o (8,128):(128,1) comes back as it was; else Xor<…> o 2^n:1.
 Expected<ComposedLayout> from_f2(const integer::F2Map& map);
 
 // a ∘ b. Where an xor factor or an offset of b has to pass through a's strided part, a must be linear over F2 on it,
-// and b must stay below a's size.
+// and b must stay below a's size. An offset of a that comes to stand between two factors passes the inner one where
+// that is exact: it does not carry into bits which the factor moves, or it meets no bit of the words.
 Expected<ComposedLayout> composition(const ComposedLayout& a, const ComposedLayout& b);
 // The plain strided layout with the same values up to an offset: offset + layout. Up to 2^16 indices are checked.
 Expected<ComposedLayout> decay(const ComposedLayout& layout);
@@ -98,6 +101,13 @@ Expected<ComposedLayout> left_inverse(const ComposedLayout& layout);
 // R with A(R(i)) = i for every i below its size, which is as large as the form of the layout lets it be.
 Expected<ComposedLayout> right_inverse(const ComposedLayout& layout);
 Expected<std::optional<Collision>> find_collision(const ComposedLayout& layout);
+// R ordered with A(i) + R(j) pairwise different, as for strided layouts: it depends on the set of A's values alone, up
+// to an offset, and exists where a strided layout has that set (every tile that a swizzle maps onto itself). Else
+// refused with two values whose sum is none, or the first that is out of place.
+Expected<StridedLayout> complement(const ComposedLayout& layout, int64_t cosize_bound);
+// The indices along which the value stays: A(N(i)) = A(0). Those of the strided part when the factor has an inverse;
+// the kernel when the layout is linear over F2; refused otherwise.
+Expected<ComposedLayout> nullspace(const ComposedLayout& layout);
 // Elements that can be moved at once between the two: as for strided layouts, and no longer than a run which neither
 // factor tears (equal factors tear nothing).
 Expected<int64_t> max_common_vector(const ComposedLayout& a, const ComposedLayout& b);

@@ -91,6 +91,11 @@ Expected<StridedLayout> dice(const StridedLayout& layout, const Coordinate& coor
   return gathered(std::move(parts.fixed), coordinate);
 }
 
+Expected<ComposedLayout> dice(const ComposedLayout& layout, const Coordinate& coordinate) {
+  TAILOR_ASSIGN_OR_RETURN(StridedLayout fixed, dice(layout.layout(), coordinate));
+  return ComposedLayout::create(layout.factor(), layout.offset(), std::move(fixed));
+}
+
 Expected<ComposedLayout> domain_offset(const ComposedLayout& layout, const Coordinate& coordinate) {
   Cut parts;
   TAILOR_RETURN_IF_ERROR(cut(layout.layout().root(), coordinate, parts));

@@ -35,6 +35,8 @@ Expected<Coordinate> parse_coordinate(std::string_view text);
 Expected<int64_t> evaluate_at(const ComposedLayout& layout, const Coordinate& coordinate);
 Expected<ComposedLayout> slice(const ComposedLayout& layout, const Coordinate& coordinate);
 Expected<StridedLayout> dice(const StridedLayout& layout, const Coordinate& coordinate);
+// The values where the free entries are 0: the same factor and offset before the fixed modes.
+Expected<ComposedLayout> dice(const ComposedLayout& layout, const Coordinate& coordinate);
 // The same modes counted from `coordinate`: the offset grows, the domain keeps its shape (guards for what sticks out
 // are GuardedAffineLayout::domain_offset).
 Expected<ComposedLayout> domain_offset(const ComposedLayout& layout, const Coordinate& coordinate);

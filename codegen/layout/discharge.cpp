@@ -49,6 +49,48 @@ Expected<GuardedAffineLayout> with_pieces(const GuardedAffineLayout& layout, std
   return GuardedAffineLayout::create(layout.parameters(), layout.dims(), layout.outputs(), std::move(pieces));
 }
 
+// Proved guards dropped, refuted pieces dropped; one report per guard where they are asked for.
+Expected<GuardedAffineLayout> without_decided(const GuardedAffineLayout& layout, const Facts& facts, uint64_t quota,
+                                              std::vector<GuardReport>* reports) {
+  std::vector<Piece> pieces;
+  for (size_t p = 0; p < layout.pieces().size(); ++p) {
+    Piece piece = layout.pieces()[p];
+    std::vector<Constraint> open;  // every guard once, less those proved
+    for (const Constraint& constraint : piece.guard) {
+      if (std::find(open.begin(), open.end(), constraint) == open.end()) open.push_back(constraint);
+    }
+    bool unreachable = false;
+    for (const Constraint& constraint : piece.guard) {
+      std::vector<Constraint> others;
+      for (const Constraint& other : open) {
+        if (!(other == constraint)) others.push_back(other);
+      }
+      TAILOR_ASSIGN_OR_RETURN(Verdict verdict, implies_on_domain(facts, layout.dims(), others, constraint, quota));
+      if (reports != nullptr) reports->push_back({p, constraint, verdict, {}, {}});
+      if (verdict == Verdict::kProved) open = std::move(others);
+      unreachable = unreachable || verdict == Verdict::kRefuted;
+    }
+    if (unreachable) continue;
+    piece.guard = std::move(open);
+    pieces.push_back(std::move(piece));
+  }
+  return with_pieces(layout, std::move(pieces));
+}
+
+// Dimensions of constant extent that are bound in the threads and occur in a guard.
+std::set<std::string> inner_dimensions(const GuardedAffineLayout& layout, const Bindings& bindings) {
+  std::set<std::string> inner;
+  for (const Dim& dim : layout.dims()) {
+    if (!dim.extent.is_constant() || bindings.of_dimension(dim.name) < BindingTime::kThread) continue;
+    for (const Piece& piece : layout.pieces()) {
+      for (const Constraint& guard : piece.guard) {
+        if (guard.expr.depends_on(dim.name)) inner.insert(dim.name);
+      }
+    }
+  }
+  return inner;
+}
+
 }  // namespace
 
 Verdict implies_by_residues(const Facts& facts, const std::vector<Dim>& dims, const Constraint& constraint) {
@@ -93,32 +135,24 @@ bool DischargeResult::unconditional() const {
                      [](const Piece& piece) { return piece.guard.empty(); });
 }
 
-Expected<DischargeResult> discharge(const GuardedAffineLayout& layout, const Facts& facts, uint64_t quota) {
+Expected<DischargeResult> discharge(const GuardedAffineLayout& layout, const Facts& facts, const Bindings& bindings,
+                                    uint64_t quota) {
   DischargeResult result;
-  std::vector<Piece> pieces;
-  for (size_t p = 0; p < layout.pieces().size(); ++p) {
-    Piece piece = layout.pieces()[p];
-    std::vector<Constraint> open;  // every guard once, less those proved
-    for (const Constraint& constraint : piece.guard) {
-      if (std::find(open.begin(), open.end(), constraint) == open.end()) open.push_back(constraint);
-    }
-    bool unreachable = false;
-    for (size_t g = 0; g < piece.guard.size(); ++g) {
-      const Constraint& constraint = piece.guard[g];
-      std::vector<Constraint> others;
-      for (const Constraint& other : open) {
-        if (!(other == constraint)) others.push_back(other);
-      }
-      TAILOR_ASSIGN_OR_RETURN(Verdict verdict, implies_on_domain(facts, layout.dims(), others, constraint, quota));
-      result.guards.push_back({p, constraint, verdict, constraint.expr.symbols()});
-      if (verdict == Verdict::kProved) open = std::move(others);
-      unreachable = unreachable || verdict == Verdict::kRefuted;
-    }
-    if (unreachable) continue;
-    piece.guard = std::move(open);
-    pieces.push_back(std::move(piece));
+  TAILOR_ASSIGN_OR_RETURN(result.layout, without_decided(layout, facts, quota, &result.guards));
+  for (GuardReport& guard : result.guards) {
+    guard.depends_on = guard.constraint.expr.symbols();
+    guard.binding = binding_of(guard.constraint.expr, layout.dims(), facts, bindings);
   }
-  TAILOR_ASSIGN_OR_RETURN(result.layout, with_pieces(layout, std::move(pieces)));
+  result.inner = inner_dimensions(result.layout, bindings);
+  TAILOR_ASSIGN_OR_RETURN(result.split, split_body_fringe(result.layout, result.inner));
+  TAILOR_ASSIGN_OR_RETURN(result.split.body, without_decided(result.split.body, facts, quota, nullptr));
+  TAILOR_ASSIGN_OR_RETURN(result.split.fringe, without_decided(result.split.fringe, facts, quota, nullptr));
+  for (const Piece& piece : result.split.body.pieces()) {
+    for (const Constraint& test : piece.guard) {
+      const BindingTime time = binding_of(test.expr, layout.dims(), facts, bindings);
+      result.decided = std::max(result.decided.value_or(time), time);
+    }
+  }
   return result;
 }
 

@@ -274,8 +274,8 @@ Status mark_banks(const Request& request, int64_t elem_bytes, Scene& scene) {
     TAILOR_RETURN_IF_ERROR(count_passes(*model, elem_bytes, column, scene.column_passes.emplace_back()));
   }
   scene.notes.push_back(
-      fmt::format("×n: passes of {} ({}) when lanes read the row or the column together; green: no bank conflict, red: "
-                  "more than without",
+      fmt::format("×n: passes of {} ({}) when lanes read the row or the column together; green: as few as can be, "
+                  "red: lanes meet in a bank",
                   model->opcode, model->arch));
   return {};
 }

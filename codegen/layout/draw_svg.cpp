@@ -15,6 +15,9 @@ constexpr double kLegendWidth = 300;
 constexpr double kLabel = 44;  // room for row numbers
 constexpr std::string_view kInk = "#1b1f24";
 constexpr std::string_view kPale = "#6b7280";
+constexpr std::string_view kSoft = "#4b5563";  // an index, on any of the colours
+constexpr double kCorner = 9.5;                // size of the numbers in the corners of a cell
+constexpr double kDigit = 0.64;                // width of a digit, in sizes
 constexpr std::string_view kBad = "#b42318";
 constexpr std::string_view kGood = "#16703c";
 
@@ -77,8 +80,13 @@ std::string address_colour(int64_t address, int64_t lo, int64_t hi) {
 class Canvas {
  public:
   explicit Canvas(const Scene& scene) : scene_(scene) {
-    cell_w_ = std::clamp(1000.0 / static_cast<double>(scene.columns), 34.0, 64.0);
-    cell_h_ = std::clamp(cell_w_ * 0.78, 30.0, 48.0);
+    // What stands in the corners must not touch: index and thread above, the bank below the address.
+    size_t corner = fmt::to_string(scene.cells.size()).size();
+    if (scene.threads > 0) corner += 1 + fmt::to_string(scene.threads - 1).size();
+    const double fits = kCorner * kDigit * static_cast<double>(corner) + 10;
+    cell_w_ = std::max(std::clamp(1000.0 / static_cast<double>(scene.columns), 34.0, 64.0), fits);
+    const double lines = scene.banks > 0 ? (scene.threads > 0 ? 47.0 : 43.0) : 32.0;
+    cell_h_ = std::max(std::clamp(cell_w_ * 0.78, 30.0, 48.0), lines);
     size_t digits = 1;
     bool first = true;
     for (const Cell& cell : scene.cells) {
@@ -139,17 +147,19 @@ class Canvas {
     rect(x, y, cell_w_, cell_h_, fill_of(c), "stroke=\"#9aa3af\" stroke-width=\"0.8\"");
     if (c.state == CellState::kGuarded) rect(x, y, cell_w_, cell_h_, "url(#guard)");
     if (c.state == CellState::kTail) rect(x, y, cell_w_, cell_h_, "url(#tail)");
-    text(x + 3, y + 11, 9.5, kPale, "start", fmt::to_string(c.index), false, c.state == CellState::kTail ? kHalo : "");
+    text(x + 3, y + 11, kCorner, kSoft, "start", fmt::to_string(c.index), false,
+         c.state == CellState::kTail ? kHalo : "");
     if (c.state == CellState::kGuarded) {
       text(x + cell_w_ / 2, y + cell_h_ / 2 + 6, 15, kPale, "middle", "–");
       return;
     }
-    if (c.thread) text(x + cell_w_ - 3, y + 11, 9.5, kInk, "end", fmt::format("t{}", *c.thread));
+    if (c.thread) text(x + cell_w_ - 3, y + 11, kCorner, kInk, "end", fmt::format("t{}", *c.thread));
     text(x + cell_w_ / 2, y + cell_h_ / 2 + 7, address_size_, kInk, "middle", fmt::to_string(c.address), true,
          c.state == CellState::kTail ? kHalo : "");
     if (!c.bank) return;
     if (scene_.threads > 0) rect(x + 1, y + cell_h_ - 5, cell_w_ - 2, 4, bank_colour(*c.bank, scene_.banks, 0.5));
-    text(x + cell_w_ - 3, y + cell_h_ - (scene_.threads > 0 ? 7 : 4), 9.5, kInk, "end", fmt::format("b{}", *c.bank));
+    text(x + cell_w_ - 3, y + cell_h_ - (scene_.threads > 0 ? 7 : 4), kCorner, kInk, "end",
+         fmt::format("b{}", *c.bank));
   }
 
   int64_t vector_of(const Cell& c) const {
@@ -269,7 +279,7 @@ class Canvas {
     const int64_t shown = std::min<int64_t>(scene_.threads, 8);
     for (int64_t t = 0; t < shown; ++t) {
       swatch(owner_colour(t), t == shown - 1 && scene_.threads > shown
-                                  ? fmt::format("thread {} … {} threads", t, scene_.threads)
+                                  ? fmt::format("thread {}, and so on to {}", t, scene_.threads - 1)
                                   : fmt::format("thread {}", t));
     }
     if (scene_.banks > 0) bank_scale();

@@ -1,6 +1,7 @@
 #include "codegen/layout/eval.h"
 
 #include <charconv>
+#include <cstdint>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 
 #include "codegen/layout/composed_layout.h"
 #include "codegen/layout/coordinates.h"
+#include "codegen/layout/explain_request.h"
 #include "codegen/layout/linear_layout.h"
 #include "codegen/layout/notation_reader.h"
 #include "codegen/layout/reshape.h"
@@ -20,14 +22,18 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMaxLine = size_t{1} << 20;
 constexpr size_t kMaxModes = 64;
 constexpr int64_t kMaxValues = 4096;
+constexpr size_t kMaxReason = 300;  // of an error that repeats what it read
 
 Expected<ComposedLayout> bounded(ComposedLayout layout, std::string_view member) {
   const size_t modes = layout.layout().leaves().size();
   if (modes <= kMaxModes) return layout;
   return invalid_argument(fmt::format("\"{}\" has {} modes; at most {} are evaluated", member, modes, kMaxModes));
+}
+
+bool beyond_int64(const Json& number) {
+  return number.is_number_unsigned() && number.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
 }
 
 // The members of one question, read on demand.
@@ -100,13 +106,34 @@ class Question {
     return result;
   }
 
+  // "{lane: 32, warp: 4}"
+  Expected<std::vector<std::pair<std::string, int64_t>>> sizes(const char* member) const {
+    TAILOR_ASSIGN_OR_RETURN(std::string notation, text(member));
+    // The outputs of a linear layout are written like this.
+    auto named = LinearLayout::parse("{} -> " + notation);
+    if (!named.ok()) {
+      return invalid_argument(fmt::format("\"{}\" is '{}'; it must be sizes, \"{{lane: 32, warp: 4}}\", powers of two",
+                                          member, notation.substr(0, 40)));
+    }
+    std::vector<std::pair<std::string, int64_t>> result;
+    for (const LinearOutput& dim : named->outputs()) result.emplace_back(dim.name, dim.size);
+    return result;
+  }
+
   Expected<LinearLayout> linear(const char* member) const {
     const Json empty;
     const Json& value = has(member) ? json_[member] : empty;
+    if (value.is_string()) {
+      auto layout = LinearLayout::parse(value.get<std::string>());
+      if (!layout.ok()) return invalid_argument(fmt::format("\"{}\": {}", member, layout.status().message()));
+      return layout;
+    }
     if (!value.is_object() || !value.contains("in") || !value.contains("out") || !value["in"].is_object() ||
         !value["out"].is_object()) {
-      return invalid_argument(fmt::format(
-          "\"{}\" must be a linear layout, {{\"in\":{{\"lane\":[[1],[2]]}},\"out\":{{\"dim0\":4}}}}", member));
+      return invalid_argument(
+          fmt::format("\"{}\" must be a linear layout, \"{{lane: (1) (2)}} -> {{dim0: 4}}\" or "
+                      "{{\"in\":{{\"lane\":[[1],[2]]}},\"out\":{{\"dim0\":4}}}}",
+                      member));
     }
     std::vector<LinearInput> inputs;
     for (const auto& [name, bases] : value["in"].items()) {
@@ -115,7 +142,7 @@ class Question {
       for (const Json& base : bases) {
         std::vector<int64_t> coordinates;
         for (const Json& coordinate : base) {
-          if (!coordinate.is_number_integer())
+          if (!coordinate.is_number_integer() || beyond_int64(coordinate))
             return invalid_argument(fmt::format("the bases of '{}' must be arrays of integers", name));
           coordinates.push_back(coordinate.get<int64_t>());
         }
@@ -125,7 +152,8 @@ class Question {
     }
     std::vector<LinearOutput> outputs;
     for (const auto& [name, size] : value["out"].items()) {
-      if (!size.is_number_integer()) return invalid_argument(fmt::format("the size of '{}' must be an integer", name));
+      if (!size.is_number_integer() || beyond_int64(size))
+        return invalid_argument(fmt::format("the size of '{}' must be an integer", name));
       outputs.push_back({name, size.get<int64_t>()});
     }
     return LinearLayout::create(std::move(inputs), std::move(outputs));
@@ -201,7 +229,7 @@ Expected<Json> composition(const Question& q) {
   return answered(layout::composition(a, b));
 }
 Expected<Json> complement(const Question& q) {
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout a, q.strided("a"));
+  TAILOR_ASSIGN_OR_RETURN(ComposedLayout a, q.layout("a"));
   TAILOR_ASSIGN_OR_RETURN(int64_t bound, q.number("b"));
   return answered(layout::complement(a, bound));
 }
@@ -246,7 +274,7 @@ Expected<Json> slice(const Question& q) {
   return answered(layout::slice(a, at));
 }
 Expected<Json> dice(const Question& q) {
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout a, q.strided("a"));
+  TAILOR_ASSIGN_OR_RETURN(ComposedLayout a, q.layout("a"));
   TAILOR_ASSIGN_OR_RETURN(Coordinate at, q.coordinate("b"));
   return answered(layout::dice(a, at));
 }
@@ -285,7 +313,7 @@ Expected<Json> filter(const Question& q) {
   return lifted(q, [](const StridedLayout& a) { return layout::filter(a); });
 }
 Expected<Json> nullspace(const Question& q) {
-  TAILOR_ASSIGN_OR_RETURN(StridedLayout a, q.strided("a"));
+  TAILOR_ASSIGN_OR_RETURN(ComposedLayout a, q.layout("a"));
   return answered(layout::nullspace(a));
 }
 Expected<Json> decay(const Question& q) {
@@ -295,7 +323,11 @@ Expected<Json> decay(const Question& q) {
 Expected<Json> from_linear(const Question& q) { return linear_answer(q.linear("a")); }
 Expected<Json> to_linear(const Question& q) {
   TAILOR_ASSIGN_OR_RETURN(ComposedLayout a, q.layout("a"));
-  return linear_answer(LinearLayout::from_layout(a, {{"index", a.size()}}, "value"));
+  std::vector<std::pair<std::string, int64_t>> inputs{{"index", a.size()}};
+  if (q.has("b")) {
+    TAILOR_ASSIGN_OR_RETURN(inputs, q.sizes("b"));
+  }
+  return linear_answer(LinearLayout::from_layout(a, inputs, "value"));
 }
 Expected<Json> linear_invert(const Question& q) {
   TAILOR_ASSIGN_OR_RETURN(LinearLayout a, q.linear("a"));
@@ -305,6 +337,26 @@ Expected<Json> linear_compose(const Question& q) {
   TAILOR_ASSIGN_OR_RETURN(LinearLayout a, q.linear("a"));
   TAILOR_ASSIGN_OR_RETURN(LinearLayout b, q.linear("b"));
   return linear_answer(a.compose(b));
+}
+Expected<Json> linear_product(const Question& q) {
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout a, q.linear("a"));
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout b, q.linear("b"));
+  return linear_answer(a.product(b));
+}
+Expected<Json> linear_divide_left(const Question& q) {
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout a, q.linear("a"));
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout b, q.linear("b"));
+  return linear_answer(a.divide_left(b));
+}
+Expected<Json> linear_divide_right(const Question& q) {
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout a, q.linear("a"));
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout b, q.linear("b"));
+  return linear_answer(a.divide_right(b));
+}
+Expected<Json> linear_invert_and_compose(const Question& q) {
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout a, q.linear("a"));
+  TAILOR_ASSIGN_OR_RETURN(LinearLayout b, q.linear("b"));
+  return linear_answer(a.invert_and_compose(b));
 }
 
 }  // namespace operation
@@ -318,9 +370,7 @@ std::string known_operations() {
 }
 
 Expected<Json> answer(std::string_view line) {
-  if (line.size() > kMaxLine) {
-    return invalid_argument(fmt::format("the line is longer than {} bytes", kMaxLine));
-  }
+  TAILOR_RETURN_IF_ERROR(check_json_text(line));
   if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return invalid_argument("the line is blank");
   const Json json = Json::parse(line);
   if (!json.is_object()) return invalid_argument("the line must be a JSON object");
@@ -344,9 +394,10 @@ std::string evaluate_line(std::string_view json_line) {
     const Expected<Json> result = answer(json_line);
     return result.ok() ? printed(*result) : refusal(result.status().message());
   } catch (const Json::parse_error& error) {
-    return refusal(fmt::format("not JSON: {}", error.what()));
+    return refusal(fmt::format("not JSON: {}", std::string_view(error.what()).substr(0, kMaxReason)));
   } catch (const std::exception& error) {
-    return refusal(fmt::format("the question could not be answered: {}", error.what()));
+    return refusal(
+        fmt::format("the question could not be answered: {}", std::string_view(error.what()).substr(0, kMaxReason)));
   }
 }
 

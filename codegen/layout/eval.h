@@ -8,10 +8,12 @@
 // "a" is a layout in CuTe's notation, with an xor factor or an offset in front where the operation allows it; "b" is
 // what the table below says. "values" are in colexicographic order and left out above 4096 of them; "cosize" is 1 + the
 // largest value reached. max_common_vector of n answers the layout n:1, and "vector":n. Linear layouts are written
-// {"in":{"lane":[[1],[2]],"warp":[[4],[8]]},"out":{"dim0":16}}, and their answers carry "linear" as text too.
+// "{lane: (1) (2); warp: (4) (8)} -> {dim0: 16}" as linear_layout.h says, or as
+// {"in":{"lane":[[1],[2]],"warp":[[4],[8]]},"out":{"dim0":16}}; their answers carry "linear", the text form, too.
 //
-// Every line is answered: blank, malformed, unknown and huge ones with "ok":false. Work is bounded (lines of 1 MiB,
-// layouts of 64 modes, enumerations of 2^20), so that an answer is a matter of milliseconds.
+// Every line is answered: blank, malformed, unknown and huge ones with "ok":false. Work is bounded (lines of 1 MiB, 64
+// brackets deep, with 4096 colons, layouts of 64 modes, enumerations of 2^20), so that an answer is a matter of
+// milliseconds.
 //
 // Ownership: values. Threads: pure functions. Errors: in the answer.
 #pragma once
@@ -22,40 +24,44 @@
 namespace tailor::codegen::layout {
 
 // operation, what "b" is (further members in parentheses)
-#define TAILOR_LAYOUT_OPERATIONS(X)                                          \
-  X(evaluate, "nothing, or a coordinate: then \"value\" is the value there") \
-  X(coalesce, "nothing")                                                     \
-  X(composition, "a layout; a ∘ b")                                          \
-  X(complement, "the cosize bound")                                          \
-  X(right_inverse, "nothing")                                                \
-  X(left_inverse, "nothing")                                                 \
-  X(logical_divide, "a tiler, \"4:1\" or \"<2:1,3:1>\"")                     \
-  X(zipped_divide, "a tiler")                                                \
-  X(tiled_divide, "a tiler")                                                 \
-  X(flat_divide, "a tiler")                                                  \
-  X(logical_product, "a tiler")                                              \
-  X(zipped_product, "a tiler")                                               \
-  X(tiled_product, "a tiler")                                                \
-  X(flat_product, "a tiler")                                                 \
-  X(blocked_product, "a layout")                                             \
-  X(raked_product, "a layout")                                               \
-  X(tile_to_shape, "a shape (\"order\": ranks, the smallest runs fastest)")  \
-  X(max_common_vector, "a layout")                                           \
-  X(slice, "a coordinate with free entries, \"(2,_)\"")                      \
-  X(dice, "a coordinate with free entries")                                  \
-  X(domain_offset, "a coordinate")                                           \
-  X(flip, "the number of a mode")                                            \
-  X(reshape, "a shape")                                                      \
-  X(upcast, "the ratio")                                                     \
-  X(downcast, "the ratio")                                                   \
-  X(recast, "nothing (\"from\", \"to\": bits of an element)")                \
-  X(filter, "nothing")                                                       \
-  X(nullspace, "nothing")                                                    \
-  X(decay, "nothing")                                                        \
-  X(from_linear, "nothing; \"a\" is a linear layout")                        \
-  X(to_linear, "nothing")                                                    \
-  X(linear_invert, "nothing; \"a\" is a linear layout")                      \
-  X(linear_compose, "a linear layout, as \"a\" is; first a, then b")
+#define TAILOR_LAYOUT_OPERATIONS(X)                                                             \
+  X(evaluate, "nothing, or a coordinate: then \"value\" is the value there")                    \
+  X(coalesce, "nothing")                                                                        \
+  X(composition, "a layout; a ∘ b")                                                             \
+  X(complement, "the cosize bound")                                                             \
+  X(right_inverse, "nothing")                                                                   \
+  X(left_inverse, "nothing")                                                                    \
+  X(logical_divide, "a tiler, \"4:1\" or \"<2:1,3:1>\"")                                        \
+  X(zipped_divide, "a tiler")                                                                   \
+  X(tiled_divide, "a tiler")                                                                    \
+  X(flat_divide, "a tiler")                                                                     \
+  X(logical_product, "a tiler")                                                                 \
+  X(zipped_product, "a tiler")                                                                  \
+  X(tiled_product, "a tiler")                                                                   \
+  X(flat_product, "a tiler")                                                                    \
+  X(blocked_product, "a layout")                                                                \
+  X(raked_product, "a layout")                                                                  \
+  X(tile_to_shape, "a shape (\"order\": ranks, the smallest runs fastest)")                     \
+  X(max_common_vector, "a layout")                                                              \
+  X(slice, "a coordinate with free entries, \"(2,_)\"")                                         \
+  X(dice, "a coordinate with free entries")                                                     \
+  X(domain_offset, "a coordinate")                                                              \
+  X(flip, "the number of a mode")                                                               \
+  X(reshape, "a shape")                                                                         \
+  X(upcast, "the ratio")                                                                        \
+  X(downcast, "the ratio")                                                                      \
+  X(recast, "nothing (\"from\", \"to\": bits of an element)")                                   \
+  X(filter, "nothing")                                                                          \
+  X(nullspace, "nothing")                                                                       \
+  X(decay, "nothing")                                                                           \
+  X(from_linear, "nothing; \"a\" is a linear layout")                                           \
+  X(to_linear, "nothing, or named sizes for the index, first fastest: \"{lane: 32, warp: 4}\"") \
+  X(linear_invert, "nothing; \"a\" is a linear layout")                                         \
+  X(linear_compose, "a linear layout, as \"a\" is; first a, then b")                            \
+  X(linear_product, "a linear layout; its bits above those of a")                               \
+  X(linear_divide_left, "a linear layout; the c with a = b × c")                                \
+  X(linear_divide_right, "a linear layout; the c with a = c × b")                               \
+  X(linear_invert_and_compose, "a linear layout; the c with a = b ∘ c")
 
 // The answer to one line, without the end of line.
 std::string evaluate_line(std::string_view json_line);

@@ -62,11 +62,13 @@ Expected<PieceAccess> piece_access(const GuardedAffineLayout& layout, BaseAlignm
   // Guards that only shorten a dimension make it a dimension of that extent.
   std::vector<std::optional<size_t>> shortens;
   std::vector<std::optional<std::pair<Residue, Residue>>> ends(layout.rank());  // whole, edge
+  std::vector<std::vector<AffineExpr>> edges(layout.rank());                    // that are not constants
   for (const Constraint& guard : piece.guard) {
     const auto shortened = shortened_dim(layout, guard);
     shortens.push_back(shortened ? std::optional(shortened->first) : std::nullopt);
     if (!shortened) continue;
     const Residue edge = abstract(shortened->second, facts);
+    if (!edge.is_constant()) edges[shortened->first].push_back(shortened->second);
     auto& end = ends[shortened->first];
     // Of several edges only the values together are known.
     end = end ? std::pair{end->first, integer::join(end->second, edge)} : std::pair{extents[shortened->first], edge};
@@ -81,6 +83,10 @@ Expected<PieceAccess> piece_access(const GuardedAffineLayout& layout, BaseAlignm
     for (size_t i = 0; i < layout.rank() && !grown; ++i) {
       if (in_run[i] || is(extents[i], 1) || !is(strides[i], run.remainder)) continue;
       in_run[i] = grown = true;
+      if (!extents[i].is_constant()) {
+        if (!abstract(layout.dims()[i].extent, facts).is_constant()) result.lengths.push_back(layout.dims()[i].extent);
+        result.lengths.insert(result.lengths.end(), edges[i].begin(), edges[i].end());
+      }
       if (ends[i] && !extents[i].is_constant()) {
         result.whole_bytes = run * ends[i]->first * elem_bytes;
         result.edge_bytes = run * ends[i]->second * elem_bytes;

@@ -26,6 +26,7 @@ struct PieceAccess {
   std::vector<Constraint> run_edges;            // guards that shorten the run as a whole
   std::vector<Constraint> cuts;                 // guards that mention the run in another way: elements need a test each
   std::vector<Constraint> per_run;              // guards that hold for a whole run or not at all
+  std::vector<AffineExpr> lengths;              // extents over parameters, in elements, that make the run's length vary
   std::string short_run;                        // which stride ends the run, and which would continue it
 };
 

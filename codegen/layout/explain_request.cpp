@@ -10,8 +10,9 @@
 namespace tailor::codegen::layout {
 namespace {
 
-// Requests are written by hand or by the command; a megabyte is neither.
-constexpr size_t kMaxRequestBytes = 1 << 20;
+constexpr size_t kMaxTextBytes = size_t{1} << 20;
+constexpr int kMaxNesting = 64;
+constexpr std::ptrdiff_t kMaxColons = 4096;
 
 // symbol - m·⌊symbol / m⌋ = r, the canonical form of "symbol mod m = r", with either sign.
 bool add_residue(Facts& facts, const Constraint& fact, Status& status) {
@@ -52,10 +53,34 @@ bool add_bound(Facts& facts, const Constraint& fact, Status& status) {
 
 }  // namespace
 
-Expected<Request> Request::parse(std::string_view json, const std::vector<std::string_view>& allowed) {
-  if (json.size() > kMaxRequestBytes) {
-    return invalid_argument(fmt::format("the request has {} bytes; at most {}", json.size(), kMaxRequestBytes));
+Status check_json_text(std::string_view text) {
+  if (text.size() > kMaxTextBytes) {
+    return invalid_argument(fmt::format("the line is longer than {} bytes", kMaxTextBytes));
   }
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+      continue;
+    }
+    quoted = c == '"';
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    if (depth > kMaxNesting) {
+      return invalid_argument(fmt::format("position {}: brackets are nested more than {} deep", i, kMaxNesting));
+    }
+  }
+  if (std::count(text.begin(), text.end(), ':') > kMaxColons) {
+    return invalid_argument(fmt::format("more than {} members or colons", kMaxColons));
+  }
+  return {};
+}
+
+Expected<Request> Request::parse(std::string_view json, const std::vector<std::string_view>& allowed) {
+  TAILOR_RETURN_IF_ERROR(check_json_text(json));
   Request request;
   request.object_ = nlohmann::json::parse(json, nullptr, false);
   if (!request.object_.is_object()) return invalid_argument("the request is not one JSON object");

@@ -1,5 +1,5 @@
-// What the two JSON requests of this folder (explain.h, draw.h) share: members with their rules, layouts in either
-// notation, facts as text. Private to codegen/layout.
+// What the JSON of this folder (eval.h, explain.h, draw.h) shares: bounds on hostile text, members with their rules,
+// layouts in either notation, facts as text. Private to codegen/layout.
 //
 // Threads: pure functions. Errors: kInvalidArgument naming the member, its value and the rule.
 #pragma once
@@ -18,6 +18,10 @@
 #include "tailor/status.h"
 
 namespace tailor::codegen::layout {
+
+// Text that may be given to the JSON library: at most 1 MiB, 64 levels (its copies and prints recurse) and 4096 colons
+// (its ordered objects take time quadratic in their members).
+Status check_json_text(std::string_view text);
 
 // One JSON object. Members other than the allowed ones are an error; null counts as absent.
 class Request {

@@ -1,59 +1,24 @@
 #include "codegen/layout/isl_bridge.h"
 
-#include <memory>
 #include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <isl/ctx.h>
-#include <isl/ilp.h>
-#include <isl/map.h>
-#include <isl/options.h>
-#include <isl/point.h>
-#include <isl/set.h>
-#include <isl/val.h>
 
-#include "codegen/integer/arithmetic.h"
+#include "codegen/layout/guards.h"
+#include "codegen/layout/isl_context.h"
+#include "codegen/layout/isl_pieces.h"
 
 namespace tailor::codegen::layout {
 namespace {
 
-// One derivation's context: freed with everything in it. isl reports through NULL and the last error, never by abort.
-class Context {
- public:
-  explicit Context(uint64_t quota) : ctx_(isl_ctx_alloc()) {
-    isl_options_set_on_error(ctx_, ISL_ON_ERROR_CONTINUE);
-    isl_ctx_set_max_operations(ctx_, quota);
-  }
-  ~Context() { isl_ctx_free(ctx_); }
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
+using isl::Context;
+using isl::Map;
+using isl::Point;
+using isl::print;
+using isl::Set;
 
-  isl_ctx* get() const { return ctx_; }
-  bool out_of_quota() const { return isl_ctx_last_error(ctx_) == isl_error_quota; }
-  Status error(std::string_view what) const {
-    const char* message = isl_ctx_last_error_msg(ctx_);
-    return invalid_argument(fmt::format("isl rejects {}: {}", what, message == nullptr ? "unknown error" : message));
-  }
-
- private:
-  isl_ctx* ctx_;
-};
-
-struct FreeSet {
-  void operator()(isl_set* set) const { isl_set_free(set); }
-};
-struct FreeMap {
-  void operator()(isl_map* map) const { isl_map_free(map); }
-};
-struct FreePoint {
-  void operator()(isl_point* point) const { isl_point_free(point); }
-};
-using Set = std::unique_ptr<isl_set, FreeSet>;
-using Map = std::unique_ptr<isl_map, FreeMap>;
-using Point = std::unique_ptr<isl_point, FreePoint>;
-
-// Names as isl gets them: positions, because a layout's names may be isl keywords.
+// Every symbol of the constraints is a coordinate.
 class Names {
  public:
   explicit Names(std::vector<std::string> symbols) : symbols_(std::move(symbols)) {
@@ -71,36 +36,6 @@ class Names {
   std::vector<std::string> symbols_;
   std::map<std::string, size_t> index_;
 };
-
-// " - 3*x": isl reads no sign or parenthesis after an operator.
-std::string signed_product(int64_t coefficient, const std::string& atom) {
-  return fmt::format(" {} {}*{}", coefficient < 0 ? '-' : '+', integer::magnitude(coefficient), atom);
-}
-
-template <class Rename>
-std::string print(const AffineExpr& expr, const Rename& rename) {
-  std::string text = fmt::to_string(expr.constant());
-  for (const Term& term : expr.terms()) {
-    std::string atom = term.atom.is_floor()
-                           ? fmt::format("floor(({})/{})", print(*term.atom.numerator, rename), term.atom.denominator)
-                           : rename(term.atom.symbol);
-    text += signed_product(term.coefficient, atom);
-  }
-  return text;
-}
-
-template <class Rename>
-std::string print(const Constraint& constraint, const Rename& rename) {
-  return fmt::format("{} {} 0", print(constraint.expr, rename), constraint.relation == Relation::kZero ? "=" : ">=");
-}
-
-template <class Rename>
-std::string print(const std::vector<Constraint>& conjunction, const Rename& rename) {
-  if (conjunction.empty()) return "true";
-  std::vector<std::string> parts;
-  for (const Constraint& constraint : conjunction) parts.push_back(print(constraint, rename));
-  return fmt::format("{}", fmt::join(parts, " and "));
-}
 
 Names names_of(const std::vector<Constraint>& a, const std::vector<Constraint>& b) {
   std::set<std::string> symbols;
@@ -145,31 +80,6 @@ std::string domain_text(const GuardedAffineLayout& layout, const Piece& piece, c
   }
   if (!piece.guard.empty()) parts.push_back(print(piece.guard, rename));
   return parts.empty() ? "true" : fmt::format("{}", fmt::join(parts, " and "));
-}
-
-// The map with the given names for parameters and dimensions.
-template <class Rename>
-Expected<std::string> map_text(const GuardedAffineLayout& layout, const std::vector<std::string>& parameters,
-                               const std::vector<std::string>& dims, const Rename& rename) {
-  std::vector<std::string> pieces;
-  for (const Piece& piece : layout.pieces()) {
-    std::vector<std::string> outputs;
-    for (size_t o = 0; o < layout.outputs(); ++o) {
-      std::string text = print(piece.b[o], rename);
-      for (size_t i = 0; i < layout.rank(); ++i) {
-        if (!piece.a[o][i].is_constant()) {
-          return unsupported(fmt::format("stride {} of {} is symbolic; isl holds constant strides only",
-                                         piece.a[o][i].to_string(), layout.dims()[i].name));
-        }
-        if (piece.a[o][i].constant() == 0) continue;
-        text += signed_product(piece.a[o][i].constant(), rename(layout.dims()[i].name));
-      }
-      outputs.push_back(std::move(text));
-    }
-    pieces.push_back(fmt::format("[{}] -> [{}] : {}", fmt::join(dims, ", "), fmt::join(outputs, ", "),
-                                 domain_text(layout, piece, rename)));
-  }
-  return fmt::format("[{}] -> {{ {} }}", fmt::join(parameters, ", "), fmt::join(pieces, "; "));
 }
 
 }  // namespace
@@ -244,46 +154,30 @@ std::string to_isl_set(const GuardedAffineLayout& layout) {
   return fmt::format("[{}] -> {{ {} }}", fmt::join(layout.parameters(), ", "), fmt::join(disjuncts, "; "));
 }
 
-Expected<std::string> to_isl_map(const GuardedAffineLayout& layout) {
-  return map_text(layout, layout.parameters(), dim_names(layout), identity_name);
+Expected<std::string> to_isl_map(const GuardedAffineLayout& layout, const Facts& facts) {
+  TAILOR_ASSIGN_OR_RETURN(const GuardedAffineLayout bound, bind_exact(layout, facts));
+  isl::Names names;
+  for (const std::string& name : names_in(bound)) names[name] = name;
+  return isl::map_text(bound, fmt::format("[{}]", fmt::join(bound.parameters(), ", ")), names);
 }
 
-Expected<Verdict> equal_by_isl(const GuardedAffineLayout& a, const GuardedAffineLayout& b, uint64_t quota) {
+Expected<Verdict> equal_by_isl(const GuardedAffineLayout& a, const GuardedAffineLayout& b, const Facts& facts,
+                               uint64_t quota) {
   if (a.rank() != b.rank() || a.outputs() != b.outputs()) return Verdict::kRefuted;
-  std::set<std::string> parameters(a.parameters().begin(), a.parameters().end());
-  parameters.insert(b.parameters().begin(), b.parameters().end());
-  std::map<std::string, std::string> shared;
-  std::vector<std::string> parameter_names;
-  for (const std::string& name : parameters) {
-    parameter_names.push_back(fmt::format("p{}", parameter_names.size()));
-    shared[name] = parameter_names.back();
-  }
+  TAILOR_ASSIGN_OR_RETURN(const GuardedAffineLayout first, bind_exact(a, facts));
+  TAILOR_ASSIGN_OR_RETURN(const GuardedAffineLayout second, bind_exact(b, facts));
+  const isl::Names parameters = isl::parameter_names({&first, &second}, facts);
   Context ctx(quota);
-  auto read = [&](const GuardedAffineLayout& layout) -> Expected<Map> {
-    std::map<std::string, std::string> names = shared;
-    std::vector<std::string> dims;
-    for (const Dim& dim : layout.dims()) {
-      dims.push_back(fmt::format("x{}", dims.size()));
-      names[dim.name] = dims.back();
-    }
-    TAILOR_ASSIGN_OR_RETURN(std::string text, map_text(layout, parameter_names, dims,
-                                                       [&names](const std::string& s) { return names.at(s); }));
-    if (layout.pieces().empty()) {  // an empty union still needs its space
-      std::vector<std::string> outputs(layout.outputs(), "0");
-      text = fmt::format("[{}] -> {{ [{}] -> [{}] : false }}", fmt::join(parameter_names, ", "), fmt::join(dims, ", "),
-                         fmt::join(outputs, ", "));
-    }
-    Map map(isl_map_read_from_str(ctx.get(), text.c_str()));
-    if (!map && !ctx.out_of_quota()) return ctx.error(text);
-    return map;
-  };
-  TAILOR_ASSIGN_OR_RETURN(Map left, read(a));
-  TAILOR_ASSIGN_OR_RETURN(Map right, read(b));
-  isl_bool equal = left && right ? isl_map_is_equal(left.get(), right.get()) : isl_bool_error;
-  if (equal == isl_bool_error) {
+  const auto unknown = [&ctx](const Status& status) -> Expected<Verdict> {
     if (ctx.out_of_quota()) return Verdict::kUnknown;
-    return ctx.error("the comparison of two layouts");
-  }
+    return status;
+  };
+  Expected<Map> left = isl::read_layout(ctx, first, parameters, facts);
+  if (!left.ok()) return unknown(left.status());
+  Expected<Map> right = isl::read_layout(ctx, second, parameters, facts);
+  if (!right.ok()) return unknown(right.status());
+  const isl_bool equal = isl_map_is_equal(left->get(), right->get());
+  if (equal == isl_bool_error) return unknown(ctx.error("the comparison of two layouts"));
   return equal == isl_bool_true ? Verdict::kProved : Verdict::kRefuted;
 }
 

@@ -7,8 +7,9 @@
 // and kUnknown when isl spent its quota of operations: never a guess, never a hang.
 //
 // Ownership: every call makes its own isl_ctx and frees it before it returns, so nothing stays allocated and nothing is
-// shared. Threads: any, each call for itself. Errors: kUnsupported for a layout isl cannot hold (a symbolic stride),
-// kInvalidArgument for what isl rejects.
+// shared. Threads: any, each call for itself. Errors: kUnsupported for a layout isl cannot hold: a symbolic stride
+// without an exact value in the facts, because symbol times coordinate is not Presburger arithmetic; kInvalidArgument
+// for what isl rejects.
 #pragma once
 
 #include <cstdint>
@@ -52,11 +53,12 @@ Expected<std::optional<Assignment>> sample_by_isl(const std::vector<Constraint>&
 
 // "[n] -> { [i, j] : 0 <= i < n and … }": the domain as isl reads it, one disjunct per piece.
 std::string to_isl_set(const GuardedAffineLayout& layout);
-// "[n] -> { [i, j] -> [8i + j] : … ; … }". kUnsupported when an entry of A is symbolic.
-Expected<std::string> to_isl_map(const GuardedAffineLayout& layout);
-// Do two layouts with constant A (same dimensions, outputs) denote the same function? kProved or kRefuted; kUnknown:
-// quota.
-Expected<Verdict> equal_by_isl(const GuardedAffineLayout& a, const GuardedAffineLayout& b,
+// "[n] -> { [i, j] -> [8i + j] : … ; … }". Parameters with exact facts are bound first, so that symbolic strides may
+// become constants; kUnsupported when one is left.
+Expected<std::string> to_isl_map(const GuardedAffineLayout& layout, const Facts& facts = {});
+// Do two layouts (same dimensions, outputs) denote the same function wherever the facts hold? kProved or kRefuted;
+// kUnknown: quota. Strides as for to_isl_map.
+Expected<Verdict> equal_by_isl(const GuardedAffineLayout& a, const GuardedAffineLayout& b, const Facts& facts = {},
                                uint64_t quota = kDefaultIslQuota);
 // kProved when no point lies under two guards; kRefuted when one does (under some parameters).
 Expected<Verdict> check_disjoint(const GuardedAffineLayout& layout, const Facts& facts = {},

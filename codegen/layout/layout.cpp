@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
+#include "codegen/layout/guards.h"
 #include "codegen/layout/text.h"
 
 namespace tailor::codegen::layout {
@@ -14,27 +15,9 @@ namespace {
 using integer::Residue;
 using Replacements = std::map<std::string, AffineExpr, std::less<>>;
 
-// Σ factor products of parameter expressions; at most one of the two may be non-constant.
-Expected<AffineExpr> multiply(const AffineExpr& left, const AffineExpr& right) {
-  if (left.is_constant()) return right.scale(left.constant());
-  if (right.is_constant()) return left.scale(right.constant());
-  return unsupported(
-      fmt::format("product ({})*({}) of two symbolic terms is not affine", left.to_string(), right.to_string()));
-}
-
-// Removes what a constant decides, drops repeats; nullopt when a constraint can never hold.
+// What needs no ranges: constants, parity.
 std::optional<std::vector<Constraint>> tidy_guard(const std::vector<Constraint>& guard) {
-  std::vector<Constraint> result;
-  for (const Constraint& constraint : guard) {
-    if (constraint.expr.is_constant()) {
-      int64_t value = constraint.expr.constant();
-      bool holds = constraint.relation == Relation::kZero ? value == 0 : value >= 0;
-      if (!holds) return std::nullopt;
-      continue;
-    }
-    if (std::find(result.begin(), result.end(), constraint) == result.end()) result.push_back(constraint);
-  }
-  return result;
+  return layout::tidy_guard(guard, [](std::string_view) { return Residue::top(); });
 }
 
 void add_symbols(const AffineExpr& expr, const std::vector<Dim>& dims, std::set<std::string>& parameters) {
@@ -123,13 +106,19 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::create(std::vector<std::strin
   return layout;
 }
 
+Expected<GuardedAffineLayout> GuardedAffineLayout::of_pieces(std::vector<Dim> dims, size_t outputs,
+                                                             std::vector<Piece> pieces,
+                                                             const std::vector<std::string>& known) {
+  std::vector<std::string> parameters = collect_parameters(known, dims, pieces);
+  return create(std::move(parameters), std::move(dims), outputs, std::move(pieces));
+}
+
 Expected<GuardedAffineLayout> GuardedAffineLayout::strided(std::vector<Dim> dims, std::vector<AffineExpr> strides,
                                                            AffineExpr offset) {
   std::vector<Piece> pieces(1);
   pieces[0].a.push_back(std::move(strides));
   pieces[0].b.push_back(std::move(offset));
-  std::vector<std::string> parameters = collect_parameters({}, dims, pieces);
-  return create(std::move(parameters), std::move(dims), 1, std::move(pieces));
+  return of_pieces(std::move(dims), 1, std::move(pieces));
 }
 
 std::optional<size_t> GuardedAffineLayout::find_dim(std::string_view name) const {
@@ -197,13 +186,16 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::compose(const AffineMap& map)
       TAILOR_ASSIGN_OR_RETURN(AffineExpr term, AffineExpr::symbol(map.dims[j].name).scale(map.c.at(k, j)));
       TAILOR_ASSIGN_OR_RETURN(image, image.add(term));
     }
-    // An old dimension that only changes its name keeps its bounds by the new extent.
-    bool renamed = false;
-    for (const Dim& dim : map.dims)
-      renamed = renamed || (image == AffineExpr::symbol(dim.name) && dim.extent == dims_[k].extent);
-    if (!renamed) {
+    // An old dimension that only changes its name, or its direction, keeps its bounds by the new extent.
+    TAILOR_ASSIGN_OR_RETURN(AffineExpr last, dims_[k].extent.subtract(AffineExpr(1)));
+    TAILOR_ASSIGN_OR_RETURN(const AffineExpr reversed, last.subtract(image));
+    bool kept = false;
+    for (const Dim& dim : map.dims) {
+      const AffineExpr x = AffineExpr::symbol(dim.name);
+      kept = kept || (dim.extent == dims_[k].extent && (image == x || reversed == x));
+    }
+    if (!kept) {
       bounds.push_back(Constraint::non_negative(image));
-      TAILOR_ASSIGN_OR_RETURN(AffineExpr last, dims_[k].extent.subtract(AffineExpr(1)));
       TAILOR_ASSIGN_OR_RETURN(AffineExpr room, last.subtract(image));
       bounds.push_back(Constraint::non_negative(std::move(room)));
     }
@@ -236,78 +228,25 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::compose(const AffineMap& map)
     }
     pieces.push_back(std::move(composed));
   }
-  std::vector<std::string> parameters = collect_parameters(parameters_, map.dims, pieces);
-  return create(std::move(parameters), map.dims, outputs_, std::move(pieces));
+  return of_pieces(map.dims, outputs_, std::move(pieces), parameters_);
 }
-
-namespace {
-
-// Can (slow, fast) become z = e*slow + fast everywhere? Guards may hold them only as that combination.
-bool can_merge(const std::vector<Piece>& pieces, const std::vector<Dim>& dims, size_t slow, size_t fast) {
-  if (!dims[fast].extent.is_constant()) return false;
-  int64_t e = dims[fast].extent.constant();
-  for (const Piece& piece : pieces) {
-    for (const auto& row : piece.a) {
-      auto scaled = row[fast].scale(e);
-      if (!scaled.ok() || !(*scaled == row[slow])) return false;
-    }
-    for (const Constraint& constraint : piece.guard) {
-      int64_t c_fast = constraint.expr.coefficient(dims[fast].name);
-      auto c_slow = integer::checked_mul(c_fast, e);
-      if (!c_slow.ok() || *c_slow != constraint.expr.coefficient(dims[slow].name)) return false;
-      for (const Term& term : constraint.expr.terms()) {
-        if (!term.atom.is_floor()) continue;
-        if (term.atom.numerator->depends_on(dims[slow].name) || term.atom.numerator->depends_on(dims[fast].name)) {
-          return false;
-        }
-      }
-    }
-  }
-  return true;
-}
-
-}  // namespace
 
 Expected<GuardedAffineLayout> GuardedAffineLayout::coalesce() const {
-  GuardedAffineLayout result = *this;
-  auto erase_dim = [&result](size_t index) {
-    result.dims_.erase(result.dims_.begin() + static_cast<ptrdiff_t>(index));
-    for (Piece& piece : result.pieces_) {
-      for (auto& row : piece.a) row.erase(row.begin() + static_cast<ptrdiff_t>(index));
-    }
-  };
-  auto replace_in_guards = [&result](const std::string& name) -> Status {
-    for (Piece& piece : result.pieces_) {
-      for (Constraint& constraint : piece.guard) {
-        TAILOR_ASSIGN_OR_RETURN(constraint, constraint.substitute({{name, AffineExpr(0)}}));
-      }
-    }
-    return {};
-  };
-  for (size_t i = result.dims_.size(); i-- > 0;) {  // extent 1: the coordinate is 0
-    if (!(result.dims_[i].extent == AffineExpr(1))) continue;
-    TAILOR_RETURN_IF_ERROR(replace_in_guards(result.dims_[i].name));
-    erase_dim(i);
+  DimsAndPieces result{dims_, pieces_};
+  for (size_t i = result.dims.size(); i-- > 0;) {  // extent 1: the coordinate is 0
+    if (result.dims[i].extent == AffineExpr(1)) TAILOR_RETURN_IF_ERROR(drop_dim(result, i));
   }
-  for (size_t fast = result.dims_.size(); fast-- > 1;) {
-    size_t slow = fast - 1;
-    if (!can_merge(result.pieces_, result.dims_, slow, fast)) continue;
-    int64_t e = result.dims_[fast].extent.constant();
-    // slow's coordinate is folded into fast's: e*slow + fast is written as fast alone, with extent e * extent_slow.
-    TAILOR_ASSIGN_OR_RETURN(AffineExpr extent, result.dims_[slow].extent.scale(e));
-    TAILOR_RETURN_IF_ERROR(replace_in_guards(result.dims_[slow].name));
-    result.dims_[fast].extent = std::move(extent);
-    erase_dim(slow);
+  for (size_t fast = result.dims.size(); fast-- > 1;) {
+    if (can_merge(result, fast - 1, fast)) TAILOR_RETURN_IF_ERROR(merge_dims(result, fast - 1, fast));
   }
   std::vector<Piece> pieces;
-  for (Piece& piece : result.pieces_) {
+  for (Piece& piece : result.pieces) {
     auto tidied = tidy_guard(piece.guard);
     if (!tidied) continue;
     piece.guard = std::move(*tidied);
     pieces.push_back(std::move(piece));
   }
-  std::vector<std::string> parameters = collect_parameters(parameters_, result.dims_, pieces);
-  return create(std::move(parameters), std::move(result.dims_), outputs_, std::move(pieces));
+  return of_pieces(std::move(result.dims), outputs_, std::move(pieces), parameters_);
 }
 
 Expected<GuardedAffineLayout> GuardedAffineLayout::slice(std::string_view dim, const AffineExpr& value) const {
@@ -358,8 +297,7 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::intersect(const std::vector<C
     piece.guard = std::move(*tidied);
     pieces.push_back(std::move(piece));
   }
-  std::vector<std::string> parameters = collect_parameters(parameters_, dims_, pieces);
-  return create(std::move(parameters), dims_, outputs_, std::move(pieces));
+  return of_pieces(dims_, outputs_, std::move(pieces), parameters_);
 }
 
 Expected<GuardedAffineLayout> GuardedAffineLayout::concatenate(const GuardedAffineLayout& next,
@@ -398,8 +336,7 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::concatenate(const GuardedAffi
   }
   std::vector<std::string> known = parameters_;
   known.insert(known.end(), next.parameters_.begin(), next.parameters_.end());
-  std::vector<std::string> parameters = collect_parameters(known, dims, pieces);
-  return create(std::move(parameters), std::move(dims), outputs_, std::move(pieces));
+  return of_pieces(std::move(dims), outputs_, std::move(pieces), known);
 }
 
 Expected<PagedLayout> GuardedAffineLayout::page(std::string_view page_dim, const std::string& base,
@@ -428,8 +365,7 @@ Expected<PagedLayout> GuardedAffineLayout::page(std::string_view page_dim, const
   piece.a[0].erase(piece.a[0].begin() + static_cast<ptrdiff_t>(*index));
   TAILOR_ASSIGN_OR_RETURN(piece.b[0], piece.b[0].add(AffineExpr::symbol(base)));
   std::vector<Piece> pieces{std::move(piece)};
-  std::vector<std::string> parameters = collect_parameters(parameters_, dims, pieces);
-  TAILOR_ASSIGN_OR_RETURN(result.layout, create(std::move(parameters), std::move(dims), 1, std::move(pieces)));
+  TAILOR_ASSIGN_OR_RETURN(result.layout, of_pieces(std::move(dims), 1, std::move(pieces), parameters_));
   return result;
 }
 
@@ -455,8 +391,7 @@ Expected<GuardedAffineLayout> GuardedAffineLayout::bind(const std::string& param
     }
     pieces.push_back(std::move(piece));
   }
-  std::vector<std::string> parameters = collect_parameters(parameters_, dims, pieces);
-  return create(std::move(parameters), std::move(dims), outputs_, std::move(pieces));
+  return of_pieces(std::move(dims), outputs_, std::move(pieces), parameters_);
 }
 
 }  // namespace tailor::codegen::layout

@@ -25,6 +25,9 @@
 //     affine     := sums and integer multiples of names, floor(affine / integer), affine 'mod' integer, parentheses
 //     outputs    := comma-separated sums that may also hold products of a parameter expression and a dimension: s*i
 //
+// What acts on one layout and stays affine is a member. Composition of two layouts, complement, divisions, products,
+// reshapes and casts are in guarded_algebra.h, inverses and common vectors in guarded_inverse.h.
+//
 // Ownership: value type. Threads: const access from any thread. Errors: kInvalidArgument for overflow, unknown names,
 // wrong ranks and unparsable text; kUnsupported where a result would not be affine (the message names the product).
 #pragma once
@@ -75,6 +78,9 @@ class GuardedAffineLayout {
   // Checks names (unique, valid, every symbol a dimension or a parameter) and ranks.
   static Expected<GuardedAffineLayout> create(std::vector<std::string> parameters, std::vector<Dim> dims,
                                               size_t outputs, std::vector<Piece> pieces);
+  // As create, with whatever other symbols occur as parameters: those of `known` first, in that order, then by name.
+  static Expected<GuardedAffineLayout> of_pieces(std::vector<Dim> dims, size_t outputs, std::vector<Piece> pieces,
+                                                 const std::vector<std::string>& known = {});
   // One piece without a guard: x ↦ Σ stride_k x_k + offset. Parameters are whatever symbols occur.
   static Expected<GuardedAffineLayout> strided(std::vector<Dim> dims, std::vector<AffineExpr> strides,
                                                AffineExpr offset = {});

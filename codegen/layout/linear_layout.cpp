@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "codegen/integer/arithmetic.h"
+#include "codegen/layout/text.h"
 
 namespace tailor::codegen::layout {
 namespace {
@@ -20,11 +21,18 @@ int log2_of(int64_t n) { return std::countr_zero(static_cast<uint64_t>(n)); }
 Status check_names(const std::vector<LinearInput>& inputs, const std::vector<LinearOutput>& outputs) {
   std::set<std::string_view> in;
   std::set<std::string_view> out;
+  const auto valid = [](const std::string& name) -> Status {
+    if (text::is_valid_name(name)) return {};
+    return invalid_argument(
+        fmt::format("linear layout: dimension name '{}' is not a name (letters, digits, '_', '.')", name));
+  };
   for (const LinearInput& input : inputs) {
+    TAILOR_RETURN_IF_ERROR(valid(input.name));
     if (!in.insert(input.name).second)
       return invalid_argument(fmt::format("linear layout: input dimension '{}' appears twice", input.name));
   }
   for (const LinearOutput& output : outputs) {
+    TAILOR_RETURN_IF_ERROR(valid(output.name));
     if (!out.insert(output.name).second)
       return invalid_argument(fmt::format("linear layout: output dimension '{}' appears twice", output.name));
     if (!is_power_of_two(output.size)) {
@@ -109,6 +117,21 @@ Expected<LinearLayout> LinearLayout::zeros(int64_t size, const std::string& inpu
   TAILOR_RETURN_IF_ERROR(check_size(out_size, output));
   return create({{input, std::vector<std::vector<int64_t>>(static_cast<size_t>(log2_of(size)), {0})}},
                 {{output, out_size}});
+}
+
+Expected<LinearLayout> LinearLayout::strided(int64_t size, int64_t stride, const std::string& input,
+                                             const std::string& output) {
+  TAILOR_RETURN_IF_ERROR(check_size(size, input));
+  if (!is_power_of_two(stride)) {
+    return invalid_argument(fmt::format("linear layout: the stride is {}; it must be a power of two", stride));
+  }
+  const int bits = log2_of(size);
+  const int shift = bits == 0 ? 0 : log2_of(stride);
+  if (bits + shift > integer::kF2Bits) return integer::overflow_error("the size of '" + output + "'");
+  std::vector<uint64_t> columns;
+  for (int i = 0; i < bits; ++i) columns.push_back(uint64_t{1} << (i + shift));
+  TAILOR_ASSIGN_OR_RETURN(F2Map flat, F2Map::create(std::move(columns)));
+  return from_flat(flat, {{input, bits}}, {{output, int64_t{1} << (bits + shift)}});
 }
 
 Expected<LinearLayout> LinearLayout::from_layout(const ComposedLayout& layout,
@@ -211,6 +234,99 @@ Expected<LinearLayout> LinearLayout::product(const LinearLayout& outer) const {
   return create(std::move(inputs), std::move(outputs));
 }
 
+// The divisor's bits are the low ones of every dimension (left) or the high ones (right): there the bases must be the
+// divisor's own, and the others must keep clear of its outputs.
+Expected<LinearLayout> LinearLayout::quotient(const LinearLayout& divisor, bool left) const {
+  const auto refuse = [&](const std::string& why) {
+    return invalid_argument(fmt::format("{} divided from the {} by {}: {}", to_string(), left ? "left" : "right",
+                                        divisor.to_string(), why));
+  };
+  const auto find = [](const auto& dims, const std::string& name) {
+    return std::find_if(dims.begin(), dims.end(), [&](const auto& d) { return d.name == name; });
+  };
+  for (const LinearInput& input : divisor.inputs_) {
+    const auto own = find(inputs_, input.name);
+    if (own == inputs_.end() || own->bases.size() < input.bases.size())
+      return refuse(fmt::format("the dividend has no {} bits in '{}'", input.bases.size(), input.name));
+  }
+  for (const LinearOutput& output : divisor.outputs_) {
+    const auto own = find(outputs_, output.name);
+    if (own == outputs_.end() || own->size < output.size)
+      return refuse(fmt::format("the dividend has no size {} in '{}'", output.size, output.name));
+  }
+  std::vector<LinearOutput> outputs = outputs_;
+  for (LinearOutput& output : outputs) {
+    if (const auto d = find(divisor.outputs_, output.name); d != divisor.outputs_.end()) output.size /= d->size;
+  }
+  std::vector<LinearInput> inputs;
+  for (const LinearInput& input : inputs_) {
+    const auto d = find(divisor.inputs_, input.name);
+    const size_t taken = d == divisor.inputs_.end() ? 0 : d->bases.size();
+    const size_t from = left ? 0 : input.bases.size() - taken;
+    LinearInput rest{input.name, {}};
+    for (size_t i = 0; i < input.bases.size(); ++i) {
+      const bool divided = i >= from && i < from + taken;
+      std::vector<int64_t> base;
+      for (size_t k = 0; k < outputs_.size(); ++k) {
+        const auto o = find(divisor.outputs_, outputs_[k].name);
+        const bool shared = o != divisor.outputs_.end();
+        // What the divisor gives, at its place in the output, and how the quotient's own part reads.
+        const int64_t expected =
+            divided && shared ? d->bases[i - from][static_cast<size_t>(o - divisor.outputs_.begin())] : 0;
+        const int64_t size = left ? (shared ? o->size : 1) : outputs[k].size;
+        const int64_t low = input.bases[i][k] % size;
+        const int64_t high = input.bases[i][k] / size;
+        const int64_t of_divisor = left ? low : high;
+        const int64_t of_quotient = left ? high : low;
+        if (of_divisor != expected || (divided && of_quotient != 0)) {
+          return refuse(fmt::format("base {} of '{}' is {} in '{}', which is not the product's", i, input.name,
+                                    input.bases[i][k], outputs_[k].name));
+        }
+        base.push_back(of_quotient);
+      }
+      if (!divided) rest.bases.push_back(std::move(base));
+    }
+    inputs.push_back(std::move(rest));
+  }
+  return create(std::move(inputs), std::move(outputs));
+}
+
+Expected<LinearLayout> LinearLayout::divide_left(const LinearLayout& divisor) const { return quotient(divisor, true); }
+
+Expected<LinearLayout> LinearLayout::divide_right(const LinearLayout& divisor) const {
+  return quotient(divisor, false);
+}
+
+Expected<LinearLayout> LinearLayout::sublayout(const std::vector<std::string>& inputs,
+                                               const std::vector<std::string>& outputs) const {
+  const auto named = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<LinearInput> ins;
+  std::vector<LinearOutput> outs;
+  std::vector<size_t> kept;
+  for (size_t k = 0; k < outputs_.size(); ++k) {
+    if (!named(outputs, outputs_[k].name)) continue;
+    outs.push_back(outputs_[k]);
+    kept.push_back(k);
+  }
+  for (const LinearInput& input : inputs_) {
+    if (!named(inputs, input.name)) continue;
+    LinearInput part{input.name, {}};
+    for (const auto& base : input.bases) {
+      std::vector<int64_t> coordinates;
+      for (size_t k : kept) coordinates.push_back(base[k]);
+      part.bases.push_back(std::move(coordinates));
+    }
+    ins.push_back(std::move(part));
+  }
+  if (ins.size() != inputs.size() || outs.size() != outputs.size()) {
+    return invalid_argument(
+        fmt::format("part of {}: every dimension asked for must be one of its own, named once", to_string()));
+  }
+  return create(std::move(ins), std::move(outs));
+}
+
 Expected<LinearLayout> LinearLayout::compose(const LinearLayout& outer) const {
   if (outer.inputs_.size() != outputs_.size()) {
     return invalid_argument(fmt::format("composition of {} after {}: {} inputs for {} outputs", outer.to_string(),
@@ -291,22 +407,6 @@ Expected<LinearLayout> LinearLayout::invert_and_compose(const LinearLayout& oute
   std::vector<LinearOutput> outputs;
   for (size_t k = 0; k < outer.inputs_.size(); ++k) outputs.push_back({outer.inputs_[k].name, outer.input_size(k)});
   return from_flat(flat, inputs, std::move(outputs));
-}
-
-std::string LinearLayout::to_string() const {
-  std::string text = "{";
-  for (const LinearInput& input : inputs_) {
-    text += text.size() == 1 ? "" : "; ";
-    text += input.name + ":";
-    for (const auto& base : input.bases) text += fmt::format(" ({})", fmt::join(base, ","));
-  }
-  text += "} -> {";
-  bool first = true;
-  for (const LinearOutput& output : outputs_) {
-    text += fmt::format("{}{}: {}", first ? "" : ", ", output.name, output.size);
-    first = false;
-  }
-  return text + "}";
 }
 
 }  // namespace tailor::codegen::layout

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "codegen/integer/arithmetic.h"
+#include "codegen/layout/swizzle_linear.h"
 
 namespace tailor::codegen::layout {
 namespace {
@@ -70,7 +71,7 @@ Status check(const SwizzleRequest& request) {
         if (at.row == kInactiveLane) continue;
         if ((at.row * request.row_bytes + at.byte) % granule + access.model->bytes > granule) {
           return invalid_argument(fmt::format(
-              "{} at row {}, byte {} crosses a multiple of {} bytes; no swizzle of the family keeps it together",
+              "{} at row {}, byte {} crosses a multiple of {} bytes; no swizzle of the families keeps it together",
               access.model->opcode, at.row, at.byte, granule));
         }
       }
@@ -120,6 +121,26 @@ std::string describe_swizzle(const SwizzleSearch& s, const Family& all) {
       s.swizzles_tried, bounds, s.plain_cost, s.swizzle.to_string(), s.swizzle_cost, s.ideal);
 }
 
+std::string describe_linear(const SwizzleSearch& s, const SwizzleRequest& request) {
+  if (s.linear_verdict == SearchVerdict::kNotSearched || s.plain_cost == s.ideal) return "";
+  const std::string family = fmt::format("the 2^{} maps x ^ F(x) from row bits to bank bits of a tile of {} bytes",
+                                         s.linear_bits, request.rows * request.row_bytes);
+  const auto named = ComposedLayout::create(s.linear, 0, StridedLayout());
+  const std::string best = named.ok() && named->has_factor()
+                               ? named->to_string().substr(0, named->to_string().find(" o "))
+                               : std::string("the plain tile");
+  switch (s.linear_verdict) {
+    case SearchVerdict::kFound:
+      return fmt::format("; {}, of {}, has no conflict: {} passes", best, family, s.ideal);
+    case SearchVerdict::kNone:
+      return fmt::format("; none of {} frees it, all are ruled out in {} steps; the best, {}, takes {}", family,
+                         s.linear_nodes, best, s.linear_cost);
+    default:
+      return fmt::format("; of {} not all were ruled out within {} steps; the best seen, {}, takes {}", family,
+                         s.linear_nodes, best, s.linear_cost);
+  }
+}
+
 std::string describe_padding(const SwizzleSearch& s, const SwizzleRequest& request) {
   if (s.paddings_tried == 0 || s.plain_cost == s.ideal) return "";
   if (s.padding_frees()) {
@@ -130,15 +151,42 @@ std::string describe_padding(const SwizzleSearch& s, const SwizzleRequest& reque
                      request.max_padding_bytes, s.paddings_tried, s.padding_bytes, s.padding_cost);
 }
 
-}  // namespace
-
-Expected<SwizzleSearch> find_conflict_free(const SwizzleRequest& request) {
+// The request checked, and the costs of the plain tile.
+Expected<SwizzleSearch> begin(const SwizzleRequest& request) {
   TAILOR_RETURN_IF_ERROR(check(request));
   SwizzleSearch search;
-  const auto linear = [&request](const TileByte& at) { return at.row * request.row_bytes + at.byte; };
-  TAILOR_ASSIGN_OR_RETURN(const BankConflicts plain, total(request, linear));
+  TAILOR_ASSIGN_OR_RETURN(const BankConflicts plain, total(request, [&request](const TileByte& at) {
+                            return at.row * request.row_bytes + at.byte;
+                          }));
   search.ideal = plain.ideal;
-  search.plain_cost = search.swizzle_cost = search.padding_cost = plain.cost;
+  search.plain_cost = search.swizzle_cost = search.linear_cost = search.padding_cost = plain.cost;
+  return search;
+}
+
+}  // namespace
+
+std::string_view to_string(SearchVerdict verdict) {
+  switch (verdict) {
+#define X(name, text, meaning) \
+  case SearchVerdict::name:    \
+    return text;
+    TAILOR_SEARCH_VERDICTS(X)
+#undef X
+  }
+  return "undecided";
+}
+
+Expected<SwizzleSearch> find_linear_conflict_free(const SwizzleRequest& request) {
+  TAILOR_ASSIGN_OR_RETURN(SwizzleSearch search, begin(request));
+  search_linear(request, granule_bits(request), search);
+  search.explanation = fmt::format("plain: {} passes, {} without conflict", search.plain_cost, search.ideal) +
+                       describe_linear(search, request);
+  return search;
+}
+
+Expected<SwizzleSearch> find_conflict_free(const SwizzleRequest& request) {
+  TAILOR_ASSIGN_OR_RETURN(SwizzleSearch search, begin(request));
+  const auto linear = [&request](const TileByte& at) { return at.row * request.row_bytes + at.byte; };
 
   const Family all = family(request);
   for (const Swizzle& swizzle : all.swizzles) {
@@ -152,6 +200,8 @@ Expected<SwizzleSearch> find_conflict_free(const SwizzleRequest& request) {
     search.swizzle = swizzle;
   }
 
+  if (!search.swizzle_frees()) search_linear(request, all.base, search);
+
   const int64_t step = int64_t{1} << all.base;
   for (int64_t padding = step; padding <= request.max_padding_bytes; padding += step) {
     const int64_t pitch = request.row_bytes + padding;
@@ -162,7 +212,8 @@ Expected<SwizzleSearch> find_conflict_free(const SwizzleRequest& request) {
     search.padding_cost = cost.cost;
     search.padding_bytes = padding;
   }
-  search.explanation = describe_swizzle(search, all) + describe_padding(search, request);
+  search.explanation =
+      describe_swizzle(search, all) + describe_linear(search, request) + describe_padding(search, request);
   return search;
 }
 

@@ -8,9 +8,15 @@
 //   swizzle  x ^ shift(x & mask) on byte addresses, every Swizzle<B,M,S> with B >= 1 that keeps each lane's bytes
 //            together (2^M >= the widest access), has its bits within the tile's addresses, and maps the tile onto
 //            itself
+//   linear   x ^ F(x) with F linear over F2 from the bits that select a row of banks (log2(4 * banks) and above) to the
+//            bits that select a bank: every such F; searched only where no Swizzle<B,M,S> is without conflict.
+//            (Swizzles from row bits to bank bits are members. A linear bijection that also mixes bank bits among
+//            themselves costs what a member costs: that renames banks.) Searched by branch and bound, bit by bit of the
+//            source: a partial F is given up when the lanes it already places take as many passes as the best F found.
+//            That is exhaustive, unless kMaxSearchNodes partial maps were looked at; then the answer is "not decided".
 //   padding  row pitch = row bytes + p, p a multiple of the widest access up to max_padding_bytes
-// Neither changes how many dwords a group of lanes names, so `ideal` is the same for all and cost = ideal is conflict
-// freedom.
+// None of them changes how many dwords a group of lanes names, so `ideal` is the same for all and cost = ideal is
+// conflict freedom.
 //
 // Ownership: value types; bank models are constants of banks.h. Threads: pure functions. Errors: kInvalidArgument
 // (empty or misaligned accesses, bytes outside the tile, a tile above kMaxTileBytes).
@@ -28,6 +34,7 @@
 namespace tailor::codegen::layout {
 
 constexpr int64_t kMaxTileBytes = int64_t{1} << 20;
+constexpr int64_t kMaxSearchNodes = int64_t{1} << 20;
 
 // The first byte that a lane touches; row kInactiveLane for a lane that does not take part.
 struct TileByte {
@@ -48,6 +55,21 @@ struct SwizzleRequest {
   int64_t max_padding_bytes = 0;     // 0: padding is not searched
 };
 
+// What the search of one family came to.
+// name, text
+#define TAILOR_SEARCH_VERDICTS(X)                                          \
+  X(kFound, "found", "a member is without conflict")                       \
+  X(kNone, "none", "every member was tried or ruled out: none is")         \
+  X(kUndecided, "undecided", "the bound on the search was reached before") \
+  X(kNotSearched, "not searched", "nobody asked, or an earlier family has the answer")
+
+enum class SearchVerdict : uint8_t {
+#define X(name, text, meaning) name,
+  TAILOR_SEARCH_VERDICTS(X)
+#undef X
+};
+std::string_view to_string(SearchVerdict verdict);
+
 struct SwizzleSearch {
   int64_t ideal = 0;  // passes over all accesses without any conflict
   int64_t plain_cost = 0;
@@ -55,16 +77,25 @@ struct SwizzleSearch {
   Swizzle swizzle;
   int64_t swizzle_cost = 0;
   int64_t swizzles_tried = 0;
+  // The best x ^ F(x), as an automorphism of byte addresses; the identity where nothing is better than the plain tile.
+  integer::F2Map linear;
+  int64_t linear_cost = 0;
+  int linear_bits = 0;       // the family has 2^linear_bits members
+  int64_t linear_nodes = 0;  // partial maps looked at
+  SearchVerdict linear_verdict = SearchVerdict::kNotSearched;
   int64_t padding_bytes = 0;
   int64_t padding_cost = 0;
   int64_t paddings_tried = 0;
 
   bool swizzle_frees() const { return swizzle_cost == ideal; }
+  bool linear_frees() const { return linear_cost == ideal; }
   bool padding_frees() const { return padding_cost == ideal; }
   // Says what was found; where nothing frees the accesses, names the family, its bounds and the number tried.
   std::string explanation;
 };
 
 Expected<SwizzleSearch> find_conflict_free(const SwizzleRequest& request);
+// The linear family alone.
+Expected<SwizzleSearch> find_linear_conflict_free(const SwizzleRequest& request);
 
 }  // namespace tailor::codegen::layout

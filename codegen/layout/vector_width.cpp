@@ -1,6 +1,7 @@
 #include "codegen/layout/vector_width.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,6 +19,7 @@ struct Generator {
   std::string what;       // "stride of h in pages is 37 elements = 74 bytes"
   std::string remedy;     // "padding it to a multiple of"; the amount and its unit follow
   bool in_bytes = false;  // the unit of the remedy: bytes, else elements
+  bool exact = true;      // `what` is a number, of which divisors can be told
   int64_t alignment = 1;  // largest power of two that divides it, capped
 };
 
@@ -54,8 +56,10 @@ Expected<Generator> stride_generator(const std::string& dim, const std::string& 
     g.alignment = pow2_part(bytes.value(), cap);
     g.remedy = "padding it to a multiple of";
   } else {
-    g.what = fmt::format("stride {} of {} in {} is only known to be a multiple of {} elements", stride.symbol, dim,
-                         operand, stride.divisor);
+    const bool one = stride.divisor == 1;
+    g.what = fmt::format("stride {} of {} in {} is only known to be a multiple of {} element{} of {} bytes",
+                         stride.symbol, dim, operand, stride.divisor, one ? "" : "s", elem_bytes);
+    g.exact = false;
     g.alignment = std::min(cap, pow2_part(stride.divisor, elem_cap) * elem_bytes);
     g.remedy = fmt::format("the fact that {} is a multiple of", stride.symbol);
   }
@@ -77,6 +81,7 @@ Expected<Generator> base_generator(const std::string& operand, const BaseAlignme
   g.what = known.remainder == 0
                ? fmt::format("base of {} is only known to be aligned to {} bytes", operand, g.alignment)
                : fmt::format("base of {} is {} mod {} bytes", operand, known.remainder, base.modulus);
+  g.exact = known.remainder != 0;
   g.remedy = "aligning it to";
   g.in_bytes = true;
   return g;
@@ -108,9 +113,9 @@ std::string explain(int64_t width, int64_t max_vector_bytes, int64_t elem_bytes,
   std::vector<std::string> obstacles;
   for (const Generator& g : generators) {
     if (g.alignment >= wider) continue;
-    obstacles.push_back(fmt::format("{}, a multiple of {} but not of {}; {} {} {} would allow {}", g.what, g.alignment,
-                                    wider, g.remedy, g.in_bytes ? wider : wider / elem_bytes,
-                                    g.in_bytes ? "bytes" : "elements", wider));
+    const std::string divisors = g.exact ? fmt::format(", a multiple of {} but not of {}", g.alignment, wider) : "";
+    obstacles.push_back(fmt::format("{}{}; {} {} {} would allow {}", g.what, divisors, g.remedy,
+                                    g.in_bytes ? wider : wider / elem_bytes, g.in_bytes ? "bytes" : "elements", wider));
   }
   if (!short_run.empty()) obstacles.push_back(short_run);
   return fmt::format("vector {}: {}", width, fmt::join(obstacles, "; and "));
@@ -153,6 +158,53 @@ Expected<Side> prepare(const CopySide& copy, const CopySpace& space, const Facts
     side.strides.push_back(std::move(resolved));
   }
   return side;
+}
+
+// Elements from the row's element 0 to where the copy starts.
+struct Starts {
+  Checked src = 0;
+  Checked dst = 0;
+  bool any = false;
+};
+
+// x becomes extent - 1 - x where both sides run backwards: the same bytes to the same places, forwards.
+void reverse_jointly(RunDim& digit, Starts& starts) {
+  const auto backwards = [](const Stride& stride) {
+    return stride.is_constant() && stride.value < 0 && stride.value != INT64_MIN;
+  };
+  if (!backwards(digit.src_stride) || !backwards(digit.dst_stride)) return;
+  starts.src += Checked(digit.extent - 1) * digit.src_stride.value;
+  starts.dst += Checked(digit.extent - 1) * digit.dst_stride.value;
+  digit.src_stride.value = -digit.src_stride.value;
+  digit.dst_stride.value = -digit.dst_stride.value;
+  starts.any = true;
+}
+
+// The base's generator again, for the address that lies `elements` from it.
+Status move_base(const CopySide& copy, Checked elements, int64_t elem_bytes, int64_t cap, Side& side, int64_t& start) {
+  const Checked bytes = elements * elem_bytes;
+  if (!bytes.ok()) return integer::overflow_error("the start of a reversed row of " + copy.operand);
+  start = elements.value();
+  const Residue moved = Residue::congruent(copy.base.modulus, copy.base.residue) + Residue::constant(bytes.value());
+  TAILOR_ASSIGN_OR_RETURN(Generator base,
+                          base_generator(copy.operand, {moved.modulus, moved.remainder}, elem_bytes, cap));
+  base.what += fmt::format(" where the copy starts, {} elements before element 0", -start);
+  side.generators.front() = std::move(base);
+  return {};
+}
+
+// A dimension that one side walks backwards and the other forwards; empty when there is none.
+std::string opposed(const std::vector<RunDim>& digits, const std::string& src, const std::string& dst) {
+  for (const RunDim& d : digits) {
+    if (!d.src_stride.is_constant() || !d.dst_stride.is_constant()) continue;
+    if ((d.src_stride.value < 0) == (d.dst_stride.value < 0) || d.src_stride.value == 0 || d.dst_stride.value == 0) {
+      continue;
+    }
+    return fmt::format("; {} runs {} in {} and {} in {}, which no vector does", d.name,
+                       d.src_stride.value < 0 ? "backwards" : "forwards", src,
+                       d.dst_stride.value < 0 ? "backwards" : "forwards", dst);
+  }
+  return "";
 }
 
 bool is_constant_value(const Stride& stride, int64_t value) { return stride.is_constant() && stride.value == value; }
@@ -226,6 +278,7 @@ Expected<CopyShape> plan_copy(const CopySpace& space, const CopySide& src, const
   TAILOR_RETURN_IF_ERROR(check_sizes(elem_bytes, max_vector_bytes));
   TAILOR_ASSIGN_OR_RETURN(Side from, prepare(src, space, facts, elem_bytes, max_vector_bytes));
   TAILOR_ASSIGN_OR_RETURN(Side to, prepare(dst, space, facts, elem_bytes, max_vector_bytes));
+  Starts starts;
   Checked total = elem_bytes;
   bool empty = false;
   for (const SpaceDim& dim : space.dims) {
@@ -244,7 +297,13 @@ Expected<CopyShape> plan_copy(const CopySpace& space, const CopySide& src, const
   }
   for (size_t i = 0; i < space.dims.size(); ++i) {
     if (space.dims[i].extent == 1) continue;
-    shape.run_dims.push_back({space.dims[i].name, space.dims[i].extent, from.strides[i], to.strides[i]});
+    RunDim digit{space.dims[i].name, space.dims[i].extent, from.strides[i], to.strides[i]};
+    reverse_jointly(digit, starts);
+    shape.run_dims.push_back(std::move(digit));
+  }
+  if (starts.any) {
+    TAILOR_RETURN_IF_ERROR(move_base(src, starts.src, elem_bytes, max_vector_bytes, from, shape.src_start));
+    TAILOR_RETURN_IF_ERROR(move_base(dst, starts.dst, elem_bytes, max_vector_bytes, to, shape.dst_start));
   }
   std::string run_name;
   int64_t run = take_run(shape.run_dims, run_name);
@@ -271,7 +330,8 @@ Expected<CopyShape> plan_copy(const CopySpace& space, const CopySide& src, const
   shape.tail = decompose_tail(body, shape.run_bytes - body);
   std::string short_run;
   if (shape.vector_bytes < max_vector_bytes && shape.run_bytes < 2 * shape.vector_bytes) {
-    short_run = explain_run(shape.run_dims, run, shape.run_bytes, run_name, src.operand, dst.operand);
+    short_run = explain_run(shape.run_dims, run, shape.run_bytes, run_name, src.operand, dst.operand) +
+                opposed(shape.run_dims, src.operand, dst.operand);
   }
   shape.reason = explain(shape.vector_bytes, max_vector_bytes, elem_bytes, generators, short_run);
   return shape;
@@ -304,8 +364,8 @@ Expected<VectorWidth> vector_width(const AccessLayout& access, int64_t elem_byte
   if (result.tail_known) result.tail = decompose_tail(0, rest.remainder);
   result.reason = explain(result.vector_bytes, max_vector_bytes, elem_bytes, generators, short_run);
   if (!result.tail_known) {
-    result.reason += fmt::format("; the tail depends on the run length ({}): the fact run bytes mod {} would fix it",
-                                 integer::to_string(run), result.vector_bytes);
+    result.tail_reason = fmt::format("the run length is {}; the residue of it mod {} would fix the tail",
+                                     integer::to_string(run), result.vector_bytes);
   }
   return result;
 }

@@ -17,6 +17,10 @@
 //     "vector 2: stride of h in pages is 37 elements = 74 bytes, a multiple of 2 but not of 4; padding it to a multiple
 //      of 2 elements would allow 4"
 //
+// Worked example 3: strides -1 on both sides, 100 elements of 2 bytes, bases aligned to 16. Both walk the same bytes
+// backwards; walked forwards from 99 elements before the base, on both sides, they are one run of 200 bytes. The row
+// starts at -198 = 2 mod 4, so vectors of 2 bytes; a base at 6 mod 16 would give 16.
+//
 // Ownership: value types. Threads: pure functions. Errors: kInvalidArgument (element size, extents, ranks, alignment
 // below the element, overflow). An empty index space is valid: no runs.
 #pragma once
@@ -95,15 +99,19 @@ struct RunDim {
   Stride dst_stride;
 };
 
-// How a row is copied: for every run index r (mixed radix over run_dims, slowest first) the bytes
-// [0, run_bytes) at src + Σ r_i·src_stride_i are moved to dst + Σ r_i·dst_stride_i: vectors_per_run vectors of
-// vector_bytes, then the tail pieces. Every access is aligned to its own width on both sides, and the pieces tile the
-// run exactly.
+// How a row is copied: for every run index r (mixed radix over run_dims, slowest first) the bytes [0, run_bytes) at
+// src + src_start + Σ r_i·src_stride_i are moved to dst + dst_start + Σ r_i·dst_stride_i (elements but for the bytes):
+// vectors_per_run vectors of vector_bytes, then the tail pieces. Every access is aligned to its own width on both
+// sides, and the pieces tile the run exactly.
 struct CopyShape {
   int64_t runs = 0;  // product of run_dims extents; 0 for an empty space
   int64_t run_bytes = 0;
   std::vector<RunDim> run_dims;  // empty when the row is one run
-  int64_t vector_bytes = 0;      // power of two, elem_bytes <= vector_bytes <= max
+  // Elements from where element 0 of the row is to where the copy starts; not 0 (and then negative) where dimensions
+  // with constant negative strides on both sides are walked from their other end.
+  int64_t src_start = 0;
+  int64_t dst_start = 0;
+  int64_t vector_bytes = 0;  // power of two, elem_bytes <= vector_bytes <= max
   int64_t vectors_per_run = 0;
   std::vector<TailPiece> tail;  // widths strictly decreasing
   std::string reason;           // why not wider, and the fact that would widen it
@@ -129,7 +137,8 @@ struct VectorWidth {
   std::optional<int64_t> vectors_per_run;  // when the run length is a constant
   bool tail_known = false;                 // run_bytes mod vector_bytes is the same for every run length allowed
   std::vector<TailPiece> tail;             // tail_known: offsets from the start of the tail
-  std::string reason;
+  std::string reason;                      // why not wider, and the fact that would widen it
+  std::string tail_reason;                 // why the tail is not known, and what would fix it; empty where it is
 };
 
 Expected<VectorWidth> vector_width(const AccessLayout& access, int64_t elem_bytes, const Facts& facts = {},

@@ -2,11 +2,13 @@
 // counterexamples.
 #include "codegen/layout/composed_layout.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
 
+#include "codegen/layout/coordinates.h"
 #include "random_layouts.h"
 
 namespace tailor::codegen::layout {
@@ -157,6 +159,108 @@ TEST(ComposedLayout, CompositionIsApplicationInTurn) {
   }
   EXPECT_GT(made, 3000);
   EXPECT_GT(through, 300);
+}
+
+// An offset that comes to stand between two factors: by enumeration the result is right, and a refusal means that no
+// single offset before the inner factor does.
+TEST(ComposedLayout, OffsetsPassAnInnerFactorWhereThatIsExact) {
+  EXPECT_EQ(composition(C("Sw<3,4,3> o 1024 o 1024:1"), C("Sw<1,0,3> o 1024:1"))->to_string(),
+            "Xor<1,2,4,9,16,32,64,144,288,576> o 1024 o 1024:1")
+      << "aligned above the bits that move";
+  EXPECT_EQ(composition(C("Sw<1,0,4> o 5 o 64:1"), C("Sw<1,3,1> o (4,2):(16,8)"))->to_string(),
+            "Xor<1,2,4,8,25> o 5 o (4,2):(16,8)")
+      << "below them, without a carry";
+  RandomLayouts random{std::mt19937_64(418)};
+  int passed = 0;
+  int refused = 0;
+  int missed = 0;
+  for (int i = 0; i < 6000; ++i) {
+    const int64_t offset = 1 + random.below(int64_t{1} << (1 + i % 7));
+    const auto a = ComposedLayout::create(random.swizzle(6).map(), offset, *StridedLayout::leaf(128, 1));
+    const auto b = ComposedLayout::create(random.swizzle(6).map(), random.rng() % 2 == 0 ? 0 : random.below(32),
+                                          random.layout(false, true));
+    if (!a.ok() || !b.ok() || b->cosize() > 128) continue;
+    const auto both = composition(*a, *b);
+    if (both.ok()) {
+      ++passed;
+      for (int64_t k = 0; k < b->size(); ++k) ASSERT_EQ(*both->evaluate(k), endless(*a, *b->evaluate(k)));
+      continue;
+    }
+    if (both.status().message().find("between two xor factors") == std::string::npos) continue;
+    ++refused;
+    // offset + X(y) = X(u + y) has no solution u: try them all.
+    const ComposedLayout inner = *composition(ComposedLayout(a->layout()), *b);
+    for (int64_t u = -256; u < 512; ++u) {
+      bool right = true;
+      for (int64_t k = 0; right && k < b->size(); ++k) {
+        const int64_t y = inner.offset() + *inner.layout().evaluate(k);
+        right = u + y >= 0 && offset + *inner.evaluate(k) ==
+                                  static_cast<int64_t>(inner.factor().apply_extended(static_cast<uint64_t>(u + y)));
+      }
+      missed += right ? 1 : 0;
+    }
+  }
+  EXPECT_GT(passed, 500);
+  EXPECT_GT(refused, 100);
+  EXPECT_EQ(missed, 0) << "a refusal where one offset is right";
+}
+
+TEST(ComposedLayout, ComplementFillsTheGapsOfTheValues) {
+  RandomLayouts random{std::mt19937_64(419)};
+  int made = 0;
+  int refused = 0;
+  for (int i = 0; i < 6000; ++i) {
+    const ComposedLayout layout = random.composed(i % 3 != 0);
+    const auto rest = complement(layout, 256);
+    if (!rest.ok()) {
+      ++refused;
+      continue;
+    }
+    made += layout.has_factor() ? 1 : 0;
+    const std::vector<int64_t> repeats = *rest->values();
+    ASSERT_TRUE(std::is_sorted(repeats.begin(), repeats.end()));
+    const std::vector<int64_t> given = *layout.values();
+    std::set<int64_t> sums;
+    for (int64_t value : std::set<int64_t>(given.begin(), given.end())) {
+      for (int64_t repeat : repeats) {
+        ASSERT_TRUE(sums.insert(value + repeat).second) << layout.to_string() << " and " << rest->to_string();
+      }
+    }
+  }
+  EXPECT_GT(made, 500);
+  EXPECT_GT(refused, 100);
+  EXPECT_EQ(complement(C("Sw<3,4,3> o (8,128):(128,1)"), 4096)->to_string(), "4:1024");
+  EXPECT_EQ(complement(C("Sw<1,0,1> o 12:1"), 48)->to_string(), "4:12");
+  EXPECT_EQ(complement(C("Xor<3> o 2:1"), 8)->to_string(), complement(C("2:3"), 8)->to_string()) << "the values 0, 3";
+  EXPECT_NE(complement(C("Xor<3,6> o 4:1"), 16).status().message().find("their sum"), std::string::npos);
+}
+
+TEST(ComposedLayout, NullspaceIsWhereTheValueStaysAndDiceKeepsTheFactor) {
+  RandomLayouts random{std::mt19937_64(420)};
+  int larger = 0;
+  for (int i = 0; i < 6000; ++i) {
+    const ComposedLayout layout = random.composed(i % 3 != 0);
+    const auto null = nullspace(layout);
+    if (!null.ok()) continue;
+    const std::vector<int64_t> values = *layout.values();
+    std::set<int64_t> indices;
+    for (int64_t k = 0; k < null->size(); ++k) {
+      const int64_t index = *null->evaluate(k);
+      ASSERT_EQ(values.at(static_cast<size_t>(index)), values[0]) << layout.to_string() << " " << null->to_string();
+      indices.insert(index);
+    }
+    ASSERT_EQ(static_cast<int64_t>(indices.size()), null->size()) << "no index twice";
+    if (!layout.has_factor() || layout.factor().inverse_extended() || !linear_over_f2(layout).ok()) continue;
+    // All of them, where the layout is linear.
+    ASSERT_EQ(std::count(values.begin(), values.end(), values[0]), null->size()) << layout.to_string();
+    larger += null->size() > 1 ? 1 : 0;
+  }
+  EXPECT_GT(larger, 50);
+  const ComposedLayout layout = C("Sw<3,4,3> o 3 o (8,(4,32)):(128,(1,4))");
+  const auto part = dice(layout, *parse_coordinate("(_,(1,1))"));
+  ASSERT_TRUE(part.ok());
+  EXPECT_EQ(part->size(), 128);
+  for (int64_t k = 0; k < 128; ++k) EXPECT_EQ(*part->evaluate(k), *layout.evaluate(8 * k));
 }
 
 TEST(ComposedLayout, CompositionRefusesWithAReason) {

@@ -1,6 +1,7 @@
 // Oracle: enumeration of every point and parameter value that the facts allow, in a window; isl against the fast path.
 #include "codegen/layout/discharge.h"
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
@@ -132,6 +133,128 @@ TEST(Discharge, KeepsTheFunctionUnderTheFacts) {
   }
 }
 
+TEST(Binding, AGuardIsDecidedWithTheLatestOfItsSymbols) {
+  const Layout layout = parse(
+      "layout [D, M, P, n] (page: n, r: 128, one: 1) -> 1 { when D - 8 >= 0 and M - D >= 0 and P - M >= 0 and "
+      "M - r >= 0 and M - page >= 0 and D - one >= 0: (128*page + r); }");
+  Facts facts;
+  ASSERT_TRUE(facts.exact("D", 8).ok());
+  Bindings bindings{{{"M", BindingTime::kBucket}, {"page", BindingTime::kDevice}}};
+  auto result = discharge(layout, facts, bindings);
+  ASSERT_TRUE(result.ok()) << result.status().to_string();
+  std::vector<BindingTime> times;
+  for (const GuardReport& guard : result->guards) times.push_back(guard.binding);
+  EXPECT_EQ(times, (std::vector<BindingTime>{BindingTime::kStatic, BindingTime::kBucket, BindingTime::kLaunch,
+                                             BindingTime::kThread, BindingTime::kDevice, BindingTime::kStatic}));
+  // r is gone from the body's tests; page, whose extent is not constant, is not.
+  EXPECT_EQ(result->inner, (std::set<std::string>{"r"}));
+  EXPECT_EQ(result->decided, BindingTime::kDevice);
+  // A page bound by the host is a uniform branch.
+  bindings.times["page"] = BindingTime::kLaunch;
+  EXPECT_EQ(discharge(layout, facts, bindings)->decided, BindingTime::kLaunch);
+  for (const char* text : {"static", "bucket", "launch", "thread", "device"}) {
+    EXPECT_EQ(to_string(*find_binding_time(text)), text);
+  }
+  EXPECT_FALSE(find_binding_time("later").has_value());
+}
+
+// The latest, by its definition, over random guards.
+TEST(Binding, IsTheMaximumOverTheSymbolsThatAreNotFixed) {
+  std::mt19937_64 rng(53);
+  for (int i = 0; i < 300; ++i) {
+    Bindings bindings;
+    Facts facts;
+    BindingTime latest = BindingTime::kStatic;
+    std::string sum = "1";
+    for (const char* name : {"a", "b", "c", "x", "y"}) {
+      const bool dimension = name[0] >= 'x';
+      const auto time = static_cast<BindingTime>(rng() % 5);
+      const bool named = rng() % 2 == 0;
+      if (named) bindings.times[name] = time;
+      const bool fixed = !dimension && rng() % 4 == 0;
+      ASSERT_TRUE(!fixed || facts.exact(name, static_cast<int64_t>(rng() % 9)).ok());
+      if (rng() % 2 == 0) continue;
+      sum += rng() % 2 == 0 ? fmt::format(" + 2*{}", name) : fmt::format(" - floor(({} + 1) / 3)", name);
+      const BindingTime own = named ? time : dimension ? BindingTime::kThread : BindingTime::kLaunch;
+      if (!fixed) latest = std::max(latest, own);
+    }
+    const std::vector<Dim> dims{{"x", AffineExpr(4)}, {"y", AffineExpr::symbol("m")}};
+    EXPECT_EQ(binding_of(*AffineExpr::parse(sum), dims, facts, bindings), latest) << sum;
+  }
+}
+
+// The split of a discharge: disjoint, together the layout, and the body is where the guard holds for every thread.
+TEST(Discharge, TheBodyIsWhereTheGuardsHoldForAllInnerPoints) {
+  std::mt19937_64 rng(54);
+  int bodies = 0;
+  int fringes = 0;
+  for (int i = 0; i < 150; ++i) {
+    auto number = [&](int64_t span) {
+      return static_cast<int64_t>(rng() % static_cast<uint64_t>(2 * span + 1)) - span;
+    };
+    const Layout layout = parse(fmt::format(
+        "layout [n] (t: 3, i: 4, j: 5) -> 1 {{ when {}*t + {}*i + {}*j + {}*n + {} >= 0 and {}*i - j + n + {} >= 0: "
+        "(i + 6*j); }}",
+        number(3), number(3), number(3), number(2), number(12), number(2), number(6)));
+    Facts facts;
+    ASSERT_TRUE(facts.range("n", -8, 8).ok() && facts.residue("n", 2, static_cast<int64_t>(rng() % 2)).ok());
+    const bool launch_tiles = rng() % 2 == 0;
+    Bindings bindings;
+    if (launch_tiles) bindings.times["t"] = BindingTime::kLaunch;
+    auto result = discharge(layout, facts, bindings);
+    ASSERT_TRUE(result.ok()) << result.status().to_string();
+    EXPECT_EQ(result->inner.contains("t") && launch_tiles, false);
+    for (const Piece& piece : result->split.body.pieces()) {
+      for (const Constraint& test : piece.guard) {
+        for (const std::string& name : result->inner) EXPECT_FALSE(test.expr.depends_on(name));
+      }
+    }
+    int64_t in_body = 0;
+    int64_t in_fringe = 0;
+    for (int64_t n = -8; n <= 8; ++n) {
+      if (!facts.of("n").contains(n)) continue;
+      const Assignment values{{"n", n}};
+      const auto holds = [&](int64_t t, int64_t a, int64_t b) {
+        return layout.evaluate({t, a, b}, values)->has_value();
+      };
+      for (int64_t t = 0; t < 3; ++t) {
+        for (int64_t a = 0; a < 4; ++a) {
+          for (int64_t b = 0; b < 5; ++b) {
+            const auto want = *layout.evaluate({t, a, b}, values);
+            const auto body = *result->split.body.evaluate({t, a, b}, values);
+            const auto fringe = *result->split.fringe.evaluate({t, a, b}, values);
+            ASSERT_FALSE(body && fringe);
+            ASSERT_EQ(body ? body : fringe, want);
+            // All points that differ from this one in inner dimensions only.
+            bool throughout = want.has_value();
+            const auto varies = [&](const char* name) { return result->inner.contains(name); };
+            for (int64_t u = varies("t") ? 0 : t; u <= (varies("t") ? 2 : t); ++u) {
+              for (int64_t x = varies("i") ? 0 : a; x <= (varies("i") ? 3 : a); ++x) {
+                for (int64_t y = varies("j") ? 0 : b; y <= (varies("j") ? 4 : b); ++y) {
+                  throughout = throughout && holds(u, x, y);
+                }
+              }
+            }
+            ASSERT_EQ(body.has_value(), throughout) << layout.to_string() << result->split.body.to_string();
+            in_body += body.has_value() ? 1 : 0;
+            in_fringe += fringe.has_value() ? 1 : 0;
+          }
+        }
+      }
+    }
+    // Without a point under the facts there is no piece.
+    EXPECT_EQ(result->split.body.pieces().empty(), in_body == 0) << result->split.body.to_string();
+    EXPECT_EQ(result->split.fringe.pieces().empty(), in_fringe == 0) << result->split.fringe.to_string();
+    bodies += in_body != 0 ? 1 : 0;
+    fringes += in_fringe != 0 ? 1 : 0;
+    EXPECT_EQ(result->decided.has_value(),
+              std::any_of(result->split.body.pieces().begin(), result->split.body.pieces().end(),
+                          [](const Piece& p) { return !p.guard.empty(); }));
+  }
+  EXPECT_GT(bodies, 40);
+  EXPECT_GT(fringes, 50);
+}
+
 // Verdicts against enumeration, and the residue path against isl wherever it speaks.
 TEST(Implies, VerdictsAreRightAndTheFastPathAgreesWithIsl) {
   std::mt19937_64 rng(52);
@@ -197,7 +320,7 @@ TEST(IslQuota, SpentQuotaIsUnknownNeverAGuess) {
   EXPECT_EQ(*decide_empty_by_isl(hard_conjunction()), Verdict::kRefuted);
   // Discharge keeps the guard it could not decide.
   Layout layout = parse("layout [n, m] (i: 64) -> 1 { when i + 3*n + 5*m >= 4 and 2*n - 7*m + i >= 1: (i); }");
-  auto result = discharge(layout, {}, 1);
+  auto result = discharge(layout, {}, {}, 1);
   ASSERT_TRUE(result.ok()) << result.status().to_string();
   EXPECT_EQ(result->layout, layout);
   EXPECT_EQ(result->guards[0].verdict, Verdict::kUnknown);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <regex>
 #include <sstream>
 
@@ -148,21 +149,80 @@ TEST(Draw, TextIsEscaped) {
   expect_well_formed(svg);
 }
 
-// docs/LAYOUTS.md shows these files and says which command makes each.
-TEST(Draw, ThePicturesOfTheDocumentationAreWhatTheCommandPrints) {
-  const std::vector<std::pair<std::string, Json>> pictures = {
-      {"plain", {{"layout", "(8,8):(8,1)"}}},
-      {"swizzled", {{"layout", "(8,8):(8,1)"}, {"swizzle", "Sw<3,0,3>"}, {"element_bytes", 16}, {"banks", "nvidia"}}},
-      {"guarded",
-       {{"layout", "layout [M] (i: 7, j: 13) -> 1 { when M - 13*i - j - 1 >= 0: (16*i + j); }"},
-        {"values", {{"M", 74}}},
-        {"vector", 4},
-        {"element_bytes", 2}}}};
-  for (const auto& [name, request] : pictures) {
-    std::ifstream file(fmt::format("{}/docs/pictures/layout_{}.svg", TAILOR_SOURCE_DIR, name));
-    std::stringstream stored;
-    stored << file.rdbuf();
-    EXPECT_TRUE(stored.str() == draw(request)) << "docs/pictures/layout_" << name << ".svg is stale";
+// The words of a shell line: single quotes, and a backslash that continues it.
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false;
+  bool any = false;
+  for (char c : line + " ") {
+    if (c == '\'') {
+      quoted = !quoted;
+      any = true;
+    } else if (!quoted && (c == ' ' || c == '\n' || c == '\\')) {
+      if (any) words.push_back(word);
+      word.clear();
+      any = false;
+    } else {
+      word += c;
+      any = true;
+    }
+  }
+  return words;
+}
+
+// Every `tailor layout draw` that docs/LAYOUTS.md shows makes the picture of that name beside it, and each is shown.
+TEST(Draw, ThePicturesOfTheDocumentationAreWhatItsCommandsPrint) {
+  std::ifstream page(std::string(TAILOR_SOURCE_DIR) + "/docs/LAYOUTS.md");
+  std::stringstream text;
+  text << page.rdbuf();
+  const std::string words = text.str();
+  const std::string command = "$ tailor layout draw ";
+  size_t pictures = 0;
+  for (size_t at = words.find(command); at != std::string::npos; at = words.find(command, at + 1)) {
+    const std::vector<std::string> arguments = words_of(words.substr(at, words.find("\n\n", at) - at));
+    Json request{{"layout", arguments.at(4)}};
+    std::string file;
+    for (size_t i = 5; i + 1 < arguments.size(); i += 2) {
+      const std::string& value = arguments[i + 1];
+      if (arguments[i] == "-o") {
+        file = value;
+        continue;
+      }
+      ASSERT_EQ(arguments[i], "--set");
+      const std::string member = value.substr(value.find('=') + 1);
+      const Json parsed = Json::parse(member, nullptr, false);
+      request[value.substr(0, value.find('='))] = parsed.is_discarded() ? Json(member) : parsed;
+    }
+    std::ifstream stored(fmt::format("{}/docs/pictures/{}", TAILOR_SOURCE_DIR, file));
+    std::stringstream svg;
+    svg << stored.rdbuf();
+    EXPECT_TRUE(svg.str() == draw(request)) << "docs/pictures/" << file << " is stale";
+    EXPECT_THAT(words, HasSubstr(fmt::format("](pictures/{})", file)));
+    ++pictures;
+  }
+  EXPECT_EQ(pictures, count(words, "](pictures/"));
+  EXPECT_GE(pictures, 3u);
+}
+
+// Numbers in the corners of a cell do not touch, however many digits they have.
+TEST(Draw, CellsHoldTheirNumbers) {
+  for (const auto& [layout, threads] :
+       {std::pair{"(64,64):(1,64)", 4096}, {"(32,32):(32,1)", 32}, {"(2,2):(1,2)", 4}}) {
+    const std::string svg = draw({{"layout", layout}, {"threads", threads}, {"banks", "nvidia"}});
+    const std::regex text(
+        R"re(<text x="([0-9.]+)" y="([0-9.]+)" font-size="9.5" fill="[^"]*" text-anchor="(start|end)"[^>]*>([^<]*)<)re");
+    std::map<std::string, std::vector<std::pair<double, double>>> lines;  // y -> from, to
+    for (std::sregex_iterator it(svg.begin(), svg.end(), text), end; it != end; ++it) {
+      const double x = std::stod((*it)[1]);
+      const double width = 9.5 * 0.64 * static_cast<double>((*it)[4].length());
+      lines[(*it)[2]].emplace_back((*it)[3] == "start" ? x : x - width, (*it)[3] == "start" ? x + width : x);
+    }
+    EXPECT_FALSE(lines.empty());
+    for (auto& [y, spans] : lines) {
+      std::sort(spans.begin(), spans.end());
+      for (size_t i = 1; i < spans.size(); ++i) ASSERT_LT(spans[i - 1].second, spans[i].first) << layout << " at " << y;
+    }
   }
 }
 

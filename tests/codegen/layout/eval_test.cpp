@@ -58,6 +58,19 @@ TEST(Eval, AnswersTheDocumentedQuestions) {
   EXPECT_EQ(layout(R"~({"op":"from_linear","a":{"in":{"lane":[[1],[2]],"warp":[[4],[8]]},"out":{"dim0":16}}})~"),
             "16:1");
   EXPECT_EQ(answer(R"~({"op":"to_linear","a":"(2,2):(2,1)"})~")["linear"], "{index: (2) (1)} -> {value: 4}");
+  EXPECT_EQ(answer(R"~({"op":"to_linear","a":"(2,2):(2,1)","b":"{lane: 2, warp: 2}"})~")["linear"],
+            "{lane: (2); warp: (1)} -> {value: 4}");
+  EXPECT_EQ(layout(R"~({"op":"from_linear","a":"{lane: (1) (2); warp: (4) (8)} -> {dim0: 16}"})~"), "16:1");
+  EXPECT_EQ(layout(R"~({"op":"from_linear","a":"{i: (1) (2) (5) (10)} -> {x: 16}"})~"), "Sw<2,0,2> o 16:1");
+  EXPECT_EQ(answer(R"~({"op":"linear_product","a":"{i: (1)} -> {x: 2}","b":"{i: (1)} -> {x: 2}"})~")["linear"],
+            "{i: (1) (2)} -> {x: 4}");
+  EXPECT_EQ(answer(R"~({"op":"linear_divide_right","a":"{i: (1) (2)} -> {x: 4}","b":"{i: (1)} -> {x: 2}"})~")["linear"],
+            "{i: (1)} -> {x: 2}");
+  EXPECT_EQ(answer(R"~({"op":"linear_invert_and_compose","a":"{i: (2) (1)} -> {x: 4}","b":"{j: (1) (3)} -> {x: 4}"})~")
+                ["linear"],
+            "{i: (3) (1)} -> {j: 4}");
+  EXPECT_EQ(layout(R"~({"op":"dice","a":"Sw<1,0,1> o (2,4):(4,1)","b":"(_,1)"})~"), "Sw<1,0,1> o (4):(1)");
+  EXPECT_EQ(layout(R"~({"op":"nullspace","a":"Xor<1,1> o 4:1"})~"), "2:3");
   EXPECT_EQ(answer(R"~({"op":"evaluate","a":"5000:1"})~").contains("values"), false);
   EXPECT_EQ(answer(R"~({"op":"evaluate","a":"0:1"})~")["cosize"], 0);
 }
@@ -82,16 +95,23 @@ TEST(Eval, BadQuestionsGetAReason) {
            {R"~({"op":"complement","a":"4:1","b":99999999999999999999})~", "must be"},
            {R"~({"op":"complement","a":"4:1","b":-1})~", "must not be negative"},
            {R"~({"op":"left_inverse","a":"(2,2):(1,1)"})~", "indices 1 and 2 both have the value 1"},
-           {R"~({"op":"dice","a":"Sw<1,0,1> o 4:1","b":"_"})~", "without xor factor"},
+           {R"~({"op":"tile_to_shape","a":"4:1","b":"Sw<1,0,1> o 4:1"})~", "without xor factor"},
+           {R"~({"op":"complement","a":"Xor<3,6> o 4:1","b":16})~", "not those of a strided layout"},
+           {R"~({"op":"nullspace","a":"Xor<1,1> o 3:1"})~", "no inverse"},
            {R"~({"op":"flip","a":"4:1","b":-1})~", "counted from 0"},
-           {R"~({"op":"from_linear","a":"4:1"})~", "must be a linear layout"},
+           {R"~({"op":"from_linear","a":4})~", "must be a linear layout"},
+           {R"~({"op":"from_linear","a":"4:1"})~", "position 0: expected '{', found '4:1'"},
+           {R"~({"op":"from_linear","a":"{lane: (1) (3} -> {x: 4}"})~", "position 13: expected ',' or ')'"},
+           {R"~({"op":"from_linear","a":{"in":{"x":[[18446744073709551615]]},"out":{"z":2}}})~", "arrays of integers"},
+           {R"~({"op":"to_linear","a":"8:1","b":"{lane: 3}"})~", "powers of two"},
+           {R"~({"op":"linear_divide_left","a":"{i: (1)} -> {x: 2}","b":"{i: (1) (2)} -> {x: 4}"})~", "no 2 bits"},
            {R"~({"op":"from_linear","a":{"in":{"x":7},"out":{}}})~", "must be an array of arrays"},
            {R"~({"op":"from_linear","a":{"in":{"x":[["y"]]},"out":{"z":2}}})~", "arrays of integers"},
            {std::string("{\"op\":\"coalesce\",\"a\":\"\xff\xfe\"}"), "not JSON"},
            {std::string("\0\0", 2), "not JSON"},
            {R"~({"op":"evaluate","a":")~" + std::string(100000, '(') + R"~("})~", "at most 64 nested"},
            {std::string(3000000, 'x'), "longer than 1048576 bytes"},
-           {std::string(900000, '['), "not JSON"}}) {
+           {std::string(900000, '['), "nested more than 64"}}) {
     const Json json = answer(line);
     EXPECT_EQ(json["ok"], false) << line.substr(0, 100);
     EXPECT_NE(json.value("reason", "").find(part), std::string::npos) << line.substr(0, 100) << ": " << json.dump();
@@ -102,6 +122,83 @@ TEST(Eval, BadQuestionsGetAReason) {
   std::string ones = "(1";
   for (int i = 0; i < 100000; ++i) ones += ",1";
   EXPECT_NE(layout(R"~({"op":"coalesce","a":")~" + ones + R"~()"})~").find("at most 64"), std::string::npos);
+}
+
+// Lines that are made to break a reader: each is answered, whatever it holds.
+TEST(Eval, HostileLinesAreAnswered) {
+  std::vector<std::string> lines;
+  lines.push_back(std::string(10 << 20, 'x'));
+  lines.push_back("{\"op\":\"coalesce\",\"a\":\"" + std::string(10 << 20, '8') + "\"}");
+  lines.push_back("{\"op\":\"coalesce\",\"a\":\"" + std::string(1000000, '8') + "\"}");
+  for (const char* open : {"[", "{\"a\":", "[{\"a\":", "[[],"}) {
+    std::string deep;
+    while (deep.size() < 900000) deep += open;
+    lines.push_back(deep);
+    lines.push_back("{\"op\":\"coalesce\",\"a\":" + deep);
+  }
+  for (int depth : {62, 63, 64, 65, 100000}) {
+    const std::string nested =
+        std::string(static_cast<size_t>(depth), '[') + std::string(static_cast<size_t>(depth), ']');
+    for (const char* member : {"op", "a", "b", "in"}) {
+      lines.push_back(fmt::format("{{\"op\":\"from_linear\",\"{}\":{}}}", member, nested));
+      lines.push_back(fmt::format("{{\"op\":\"from_linear\",\"a\":{{\"in\":{{\"x\":{}}},\"out\":{{}}}}}}", nested));
+    }
+  }
+  std::string many = "{\"op\":\"coalesce\"";
+  for (int i = 0; i < 100000; ++i) many += fmt::format(",\"m{}\":1", i);
+  lines.push_back(many + "}");
+  std::string list = "[{}";
+  for (int i = 0; i < 300000; ++i) list += ",{}";
+  lines.push_back(list + "]");
+  for (const char* number :
+       {"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809",
+        "18446744073709551615", "18446744073709551616", "1e400", "-1e400", "1e18", "1.5", "-0", "0x10", "NaN",
+        "Infinity", "99999999999999999999999999999999999999999999999999999999999999999999999999"}) {
+    for (const char* op : {"coalesce", "complement", "composition", "flip", "upcast", "downcast", "recast",
+                           "from_linear", "to_linear", "left_inverse", "evaluate", "nothing"}) {
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":{},\"b\":{}}}", op, number, number));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":\"{}:{}\",\"b\":\"{}\"}}", op, number, number, number));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":\"({},2):(1,{})\",\"b\":\"({},{})\",\"from\":{},\"to\":{}}}",
+                                  op, number, number, number, number, number, number));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":\"Sw<{},{},{}> o {} o 8:1\",\"b\":\"<{}>\"}}", op, number,
+                                  number, number, number, number));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":\"{{x: ({})}} -> {{y: {}}}\",\"b\":\"{{x: {}}}\"}}", op,
+                                  number, number, number));
+      lines.push_back(
+          fmt::format("{{\"op\":\"{0}\",\"a\":{{\"in\":{{\"x\":[[{1}]]}},\"out\":{{\"y\":{1}}}}}}}", op, number));
+    }
+  }
+  for (const char* bytes :
+       {"\xff", "\xc3\x28", "\xed\xa0\x80", "\xf8\x88\x80\x80\x80", "\\ud800", "\\u0000", "\x01", "\x7f"}) {
+    lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":\"8:1\"}}", bytes));
+    lines.push_back(fmt::format("{{\"op\":\"coalesce\",\"a\":\"8:1{}\"}}", bytes));
+    lines.push_back(
+        fmt::format("{{\"op\":\"from_linear\",\"a\":{{\"in\":{{\"{0}\":[[1]]}},\"out\":{{\"{0}\":2}}}}}}", bytes));
+    lines.push_back(std::string(bytes));
+  }
+  constexpr char kZero[] = "{\"op\":\"coalesce\0\",\"a\":\"8:1\"}";
+  lines.emplace_back(kZero, sizeof kZero - 1);
+  // Every operation with members missing, empty, null, or of the wrong kind.
+  for (const char* op : {
+#define X(name, b) #name,
+           TAILOR_LAYOUT_OPERATIONS(X)
+#undef X
+       }) {
+    for (const char* value :
+         {"null", "true", "\"\"", "{}", "[]", "\"(\"", "\"_\"", "\"()\"", "\"<>\"", "\"():()\"", "\"0\"",
+          "\"{} -> {}\"", "{\"in\":{},\"out\":{}}", "\"2147483647:2147483648\"", "\"(4611686018427387904,0):(1,1)\""}) {
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":{}}}", op, value));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":{},\"b\":{}}}", op, value, value));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"b\":{}}}", op, value));
+      lines.push_back(fmt::format("{{\"op\":\"{}\",\"a\":\"(4,8):(8,1)\",\"b\":{},\"order\":{},\"from\":{}}}", op,
+                                  value, value, value));
+    }
+  }
+  for (const std::string& line : lines) {
+    const Json json = answer(line);
+    EXPECT_TRUE(json.contains("ok")) << line.substr(0, 200);
+    EXPECT_LT(json.value("reason", "").size(), 2000u) << line.substr(0, 200);
+  }
 }
 
 // Questions of the right form with hostile numbers, and the same with bytes changed.

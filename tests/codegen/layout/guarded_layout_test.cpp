@@ -314,13 +314,35 @@ TEST(IslBridge, EqualityFollowsTheFunctionNotTheForm) {
   Layout other = parse("layout [n] (i: 8, j: 4) -> 1 { : (4*i + j + 1); }");
   EXPECT_EQ(*equal_by_isl(split, whole), Verdict::kProved);
   EXPECT_EQ(*equal_by_isl(other, whole), Verdict::kRefuted);
-  EXPECT_EQ(*equal_by_isl(split, whole, 10), Verdict::kUnknown);
+  EXPECT_EQ(*equal_by_isl(split, whole, {}, 10), Verdict::kUnknown);
   EXPECT_EQ(equal_by_isl(parse("layout [s] (i: 4) -> 1 { : (s*i); }"), parse("layout [] (i: 4) -> 1 { : (i); }"))
                 .status()
                 .code(),
             StatusCode::kUnsupported);
   EXPECT_EQ(to_isl_set(whole), "[n] -> { [i, j] : 0 <= i < 8 and 0 <= j < 4 }");
   EXPECT_EQ(*check_disjoint(parse("layout [n] (i: 8) -> 1 { when i < n: (i); when i > 3: (0); }")), Verdict::kRefuted);
+}
+
+// symbol * coordinate is not Presburger arithmetic; an exact fact makes it a constant.
+TEST(IslBridge, SymbolicStridesAreBoundByExactFactsOrRefused) {
+  Layout symbolic = parse("layout [s, n] (i: n, j: 8) -> 1 { when i < n: (2*s*i + j); }");
+  Layout constant = parse("layout [n] (i: n, j: 8) -> 1 { : (16*i + j); }");
+  const Status refused = to_isl_map(symbolic).status();
+  EXPECT_EQ(refused.code(), StatusCode::kUnsupported);
+  EXPECT_NE(refused.message().find("stride 2*s of i is symbolic"), std::string::npos) << refused.message();
+  EXPECT_NE(refused.message().find("Presburger"), std::string::npos) << refused.message();
+  Facts facts;
+  ASSERT_TRUE(facts.range("s", 8, 9).ok());
+  EXPECT_FALSE(equal_by_isl(symbolic, constant, facts).ok()) << "a range is not an exact value";
+  ASSERT_TRUE(facts.residue("s", 2, 0).ok());  // 8 and nothing else
+  EXPECT_EQ(*equal_by_isl(symbolic, constant, facts), Verdict::kProved);
+  EXPECT_EQ(*to_isl_map(symbolic, facts),
+            "[n] -> { [i, j] -> [0 + 16*i + 1*j] : 0 <= i < 0 + 1*n and 0 <= j < 8 and -1 - 1*i + 1*n >= 0 }");
+  // The other facts count as well: equal for n = 3 only.
+  Layout three = parse("layout [] (i: 3, j: 8) -> 1 { : (16*i + j); }");
+  EXPECT_EQ(*equal_by_isl(symbolic, three, facts), Verdict::kRefuted);
+  ASSERT_TRUE(facts.constrain("n = 3").ok());
+  EXPECT_EQ(*equal_by_isl(symbolic, three, facts), Verdict::kProved);
 }
 
 TEST(IslBridge, OperationsAgreeWithIslOnRandomLayouts) {

@@ -181,6 +181,128 @@ TEST(LinearLayout, ImportedAndExportedLayoutsHaveTheSameValues) {
   EXPECT_GT(imported, 500);
 }
 
+LinearLayout L(std::string_view text) {
+  auto layout = LinearLayout::parse(text);
+  EXPECT_TRUE(layout.ok()) << text << ": " << layout.status().message();
+  return layout.ok() ? *layout : LinearLayout();
+}
+
+TEST(LinearLayout, TextPrintsAndParsesBack) {
+  for (const char* text :
+       {"{} -> {}", "{register:; lane: (1) (2); warp: (4) (8)} -> {dim0: 16}",
+        "{register: (0,1) (0,2); lane: (1,0)} -> {dim0: 2, dim1: 4}", "{a: () ()} -> {}", "{a:} -> {x: 1, y: 8}"}) {
+    EXPECT_EQ(L(text).to_string(), text);
+  }
+  EXPECT_EQ(L(" { lane :(1)( 2 ) ; warp:(4) }->{ dim0:8 } "), L("{lane: (1) (2); warp: (4)} -> {dim0: 8}"));
+  std::mt19937_64 rng(437);
+  for (int i = 0; i < 500; ++i) {
+    const LinearLayout layout = random_linear(rng, {{"a", static_cast<int>(rng() % 4)}, {"b.c", 2}, {"d_1", 0}},
+                                              {{"x", int64_t{1} << rng() % 5}, {"y", 8}});
+    EXPECT_EQ(L(layout.to_string()), layout) << layout.to_string();
+  }
+}
+
+TEST(LinearLayout, TextErrorsNamePositionAndToken) {
+  for (auto [bad, part] : {std::pair{"", "position 0: expected '{', found the end"},
+                           {"{lane (1)} -> {x: 2}", "position 6: expected ':', found '(1)} -> {x: '"},
+                           {"{lane: (1 2)} -> {x: 2}", "position 10: expected ',' or ')', found '2)} -> {x: 2'"},
+                           {"{lane: (1,)} -> {x: 2}", "position 10: expected an integer"},
+                           {"{lane: (-1)} -> {x: 2}", "position 8: expected an integer"},
+                           {"{lane: (1), warp: (1)} -> {x: 2}", "expected '(', ';' or '}'"},
+                           {"{lane: (1)} {x: 2}", "position 12: expected '->'"},
+                           {"{lane: (1)} -> {x: 2; y: 2}", "expected ',' or '}'"},
+                           {"{lane: (1)} -> {x: two}", "position 19: expected an integer"},
+                           {"{1: (1)} -> {x: 2}", "position 1: expected a name"},
+                           {"{mod: (1)} -> {x: 2}", "not a keyword"},
+                           {"{lane: (1)} -> {x: 2} o 8:1", "position 22: expected the end"},
+                           {"{lane: (99999999999999999999)} -> {x: 2}", "at most 9223372036854775807"},
+                           {"{lane: (1)} -> {x: 3}", "size 3; it must be a power of two"},
+                           {"{lane: (2)} -> {x: 2}", "must be in [0, 2)"},
+                           {"{lane: (1,1)} -> {x: 2}", "has 2 coordinates, there are 1 outputs"},
+                           {"{lane: (1); lane: (1)} -> {x: 2}", "appears twice"}}) {
+    const auto layout = LinearLayout::parse(bad);
+    ASSERT_FALSE(layout.ok()) << bad;
+    EXPECT_NE(layout.status().message().find(part), std::string::npos) << bad << ": " << layout.status().message();
+  }
+  EXPECT_FALSE(LinearLayout::create({{"a b", {}}}, {}).ok()) << "such a name would not parse back";
+}
+
+// Identities of Triton's linear layouts, both sides read by the importer.
+TEST(LinearLayout, IdentitiesOfTritonHoldThroughTheImporter) {
+  // identity1D, zeros1D, strided1D
+  EXPECT_EQ(*LinearLayout::identity(8, "in", "out"), L("{in: (1) (2) (4)} -> {out: 8}"));
+  EXPECT_EQ(*LinearLayout::zeros(8, "in", "out"), L("{in: (0) (0) (0)} -> {out: 1}"));
+  EXPECT_EQ(*LinearLayout::zeros(4, "in", "out", 4), L("{in: (0) (0)} -> {out: 4}"));
+  EXPECT_EQ(*LinearLayout::strided(4, 8, "in", "out"), L("{in: (8) (16)} -> {out: 32}"));
+  for (int64_t x = 0; x < 4; ++x) {
+    EXPECT_EQ(*LinearLayout::strided(4, 8, "in", "out")->apply({x}), std::vector<int64_t>{8 * x});
+  }
+  EXPECT_FALSE(LinearLayout::strided(4, 3, "in", "out").ok());
+  // The blocked encoding of 16 elements over 4 lanes and 4 warps (LinearLayoutConversions): lanes, then warps.
+  const LinearLayout blocked = L("{register:; lane: (1) (2); warp: (4) (8); block:} -> {dim0: 16}");
+  EXPECT_EQ(*LinearLayout::identity(4, "lane", "dim0")->product(*LinearLayout::identity(4, "warp", "dim0")),
+            *blocked.sublayout({"lane", "warp"}, {"dim0"}));
+  // L(a xor b) = L(a) xor L(b), composition is associative, C of invertAndCompose solves A = B ∘ C, a product is
+  // divided by either factor, and sublayouts of a product are its factors.
+  std::mt19937_64 rng(438);
+  int solved = 0;
+  for (int i = 0; i < 300; ++i) {
+    const LinearLayout a = L(random_linear(rng, {{"p", 2}, {"q", 2}}, {{"x", 4}, {"y", 8}}).to_string());
+    for (int k = 0; k < 20; ++k) {
+      const std::vector<int64_t> u{static_cast<int64_t>(rng() % 4), static_cast<int64_t>(rng() % 4)};
+      const std::vector<int64_t> v{static_cast<int64_t>(rng() % 4), static_cast<int64_t>(rng() % 4)};
+      std::vector<int64_t> sum = *a.apply(u);
+      for (size_t o = 0; o < 2; ++o) sum[o] ^= (*a.apply(v))[o];
+      ASSERT_EQ(*a.apply({u[0] ^ v[0], u[1] ^ v[1]}), sum);
+    }
+    const LinearLayout b = L(random_linear(rng, {{"x", 2}, {"y", 3}}, {{"u", 4}, {"v", 4}}).to_string());
+    const LinearLayout c = L(random_linear(rng, {{"u", 2}, {"v", 2}}, {{"w", 16}}).to_string());
+    EXPECT_EQ(*a.compose(b)->compose(c), *a.compose(*b.compose(c)));
+    const LinearLayout target = L(random_linear(rng, {{"lane", 3}}, {{"u", 4}, {"v", 4}}).to_string());
+    if (const auto between = target.invert_and_compose(b); between.ok()) {
+      ++solved;
+      EXPECT_EQ(*between->compose(b), target);
+    }
+    const LinearLayout f = random_linear(rng, {{"p", 1}, {"q", 2}}, {{"x", 2}, {"y", 4}});
+    const LinearLayout g = random_linear(rng, {{"p", 2}, {"q", 1}}, {{"x", 4}, {"y", 2}});
+    const LinearLayout both = *f.product(g);
+    EXPECT_EQ(*both.divide_left(f), g);
+    EXPECT_EQ(*both.divide_right(g), f);
+    std::vector<LinearInput> inputs = both.inputs();
+    inputs[0].bases[0][1] ^= 4;  // a bit of g's, in a base of f's
+    EXPECT_FALSE(make(inputs, both.outputs()).divide_left(f).ok());
+    const LinearLayout h = random_linear(rng, {{"r", 2}}, {{"z", 4}});
+    EXPECT_EQ(*f.product(h)->sublayout({"r"}, {"z"}), h);
+    EXPECT_EQ(*f.product(h)->sublayout({"p", "q"}, {"x", "y"}), f);
+  }
+  EXPECT_GT(solved, 100);
+  // divideLeft's own examples: what is not a product is refused.
+  EXPECT_FALSE(L("{in: (1) (3)} -> {out: 4}").divide_left(*LinearLayout::identity(2, "in", "out")).ok());
+  EXPECT_FALSE(L("{in: (1)} -> {out: 2}").divide_left(*LinearLayout::identity(4, "in", "out")).ok());
+  EXPECT_FALSE(L("{in: (1)} -> {out: 2}").sublayout({"in", "other"}, {"out"}).ok());
+  // Free variables: bits whose change changes nothing.
+  EXPECT_EQ(L("{lane: (1) (0); warp: (2) (2)} -> {x: 4}").free_variable_masks(), (std::vector<int64_t>{2, 2}));
+  // A surjection has a section.
+  const LinearLayout wide = L("{lane: (1) (1) (2)} -> {x: 4}");
+  EXPECT_EQ(*wide.pseudoinvert()->compose(wide), L("{x: (1) (2)} -> {x: 4}"));
+}
+
+// Swizzled layouts come back in the notation they were written in; what is not strided has an xor factor.
+TEST(LinearLayout, ImportsKeepTheNormalFormOfTheFactor) {
+  for (const char* text : {"Sw<3,4,3> o (8,128):(128,1)", "Sw<2,0,3> o 64:1", "Sw<3,3,3> o (8,8,8):(64,8,1)",
+                           "(4,8):(8,1)", "Xor<1,3,5> o (2,2,2):(4,1,2)", "Sw<1,0,2> o (2,2,2):(4,0,1)"}) {
+    const ComposedLayout layout = *ComposedLayout::parse(text);
+    const LinearLayout linear = *LinearLayout::from_layout(layout, {{"i", layout.size()}}, "o");
+    const ComposedLayout back = *L(linear.to_string()).to_layout();
+    EXPECT_EQ(*back.values(), *layout.values()) << text;
+    EXPECT_EQ(back.factor(), layout.factor()) << text << " -> " << back.to_string();
+    // In normal form: the map determines the text.
+    EXPECT_EQ(LinearLayout::from_layout(back, {{"i", layout.size()}}, "o")->to_layout()->to_string(), back.to_string());
+  }
+  EXPECT_EQ(L("{lane: (3) (1)} -> {x: 4}").to_layout()->to_string(), "Sw<1,0,1> o (2,2):(2,1)");
+  EXPECT_EQ(L("{lane: (2) (3)} -> {x: 4}").to_layout()->to_string(), "Xor<2,3> o 4:1") << "both images end at bit 1";
+}
+
 TEST(LinearLayout, RefusesWhatIsNotLinear) {
   const auto import = [](const char* text) {
     const ComposedLayout layout = *ComposedLayout::parse(text);

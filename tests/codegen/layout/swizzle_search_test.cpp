@@ -1,6 +1,8 @@
 // The swizzles that TMA uses are found for the tiles it uses them for; claims of "none" are checked by counting.
 #include "codegen/layout/swizzle_search.h"
 
+#include <random>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -142,6 +144,121 @@ TEST(SwizzleSearch, TheBestIsTheMinimumOfTheFamily) {
     EXPECT_EQ(found.swizzle_cost, best) << row_bytes << ": " << found.explanation;
     EXPECT_EQ(found.swizzles_tried, tried) << row_bytes;
   }
+}
+
+int64_t cost_of(const SwizzleRequest& request, const integer::F2Map& map) {
+  int64_t cost = 0;
+  for (const TileAccess& access : request.accesses) {
+    for (const auto& issue : access.issues) {
+      LaneAddresses addresses;
+      for (const TileByte& at : issue) {
+        const int64_t x = at.row * request.row_bytes + at.byte;
+        addresses.push_back(at.row == kInactiveLane
+                                ? kInactiveLane
+                                : static_cast<int64_t>(map.apply_extended(static_cast<uint64_t>(x))));
+      }
+      cost += count_conflicts(*access.model, addresses)->cost;
+    }
+  }
+  return cost;
+}
+
+// Every linear map from row bits to bank bits, counted the slow way.
+TEST(LinearSearch, TheBestIsTheMinimumOfTheFamilyAndNoneMeansNone) {
+  std::mt19937_64 rng(71);
+  int found = 0;
+  int none = 0;
+  const std::vector<std::pair<const char*, const char*>> pairs = {
+      {"nvidia", "ld.shared.b128"}, {"nvidia", "ld.shared.b64"},  {"nvidia", "ldmatrix.x4"},
+      {"gfx942", "ds_read_b128"},   {"gfx950", "ds_read_b128"},   {"gfx950", "ds_write_b64"},
+      {"nvidia", "ld.shared.b32"},  {"nvidia", "st.shared.b128"}, {"gfx942", "ds_read2_b64"}};
+  for (int round = 0; round < 60; ++round) {
+    SwizzleRequest request;
+    request.row_bytes = int64_t{1} << (5 + rng() % 4);
+    request.rows = 512 * (1 + static_cast<int64_t>(rng() % 3)) / request.row_bytes * 2;
+    int granule = 2;
+    int window = 6;
+    int highest = 6;
+    for (int n = 0; n < 2; ++n) {
+      const auto& [arch, opcode] = pairs[rng() % pairs.size()];
+      const BankModel* m = model(arch, opcode);
+      granule = std::max(granule, m->bytes == 16 ? 4 : m->bytes == 8 ? 3 : 2);
+      const int banks = m->banks == 64 ? 8 : 7;
+      window = n == 0 ? banks : std::min(window, banks);
+      highest = std::max(highest, banks);
+      TileAccess access{m, {{}}};
+      const bool regular = round % 3 != 0;  // lanes at a power of two apart, as rows and columns are
+      const int64_t stride = regular ? 1 : 1 + static_cast<int64_t>(rng() % 8);
+      const int64_t scale = int64_t{1} << rng() % 4;
+      for (int64_t lane = 0; lane < m->lanes * m->parts; ++lane) {
+        const bool active = regular || rng() % 16 != 0;
+        const int64_t chunk = (lane * stride + (regular ? 0 : static_cast<int64_t>(rng() % 4 == 0))) * scale;
+        const int64_t at = chunk * 16 % (request.rows * request.row_bytes);
+        access.issues[0].push_back({active ? at / request.row_bytes : kInactiveLane, at % request.row_bytes});
+      }
+      request.accesses.push_back(access);
+    }
+    const auto searched = find_linear_conflict_free(request);
+    ASSERT_TRUE(searched.ok()) << searched.status().message();
+    const int64_t bytes = request.rows * request.row_bytes;
+    highest = std::min(highest, __builtin_ctzll(static_cast<uint64_t>(bytes)));
+    std::vector<std::pair<int, int>> bits;  // source, target
+    for (int source = window; int64_t{1} << source < bytes; ++source) {
+      for (int target = granule; target < std::min(source, highest); ++target) bits.emplace_back(source, target);
+    }
+    EXPECT_EQ(searched->linear_bits, static_cast<int>(bits.size()));
+    EXPECT_EQ(cost_of(request, searched->linear), searched->linear_cost) << searched->explanation;
+    for (int64_t x = 0; x < bytes; x += 4) {
+      ASSERT_LT(static_cast<int64_t>(searched->linear.apply_extended(static_cast<uint64_t>(x))), bytes);
+    }
+    if (bits.size() > 12) continue;
+    int64_t best = cost_of(request, integer::F2Map());
+    for (uint64_t chosen = 0; chosen < uint64_t{1} << bits.size(); ++chosen) {
+      std::vector<uint64_t> columns = integer::F2Map::identity(20).columns();
+      for (size_t k = 0; k < bits.size(); ++k) {
+        if ((chosen >> k & 1) != 0) columns[static_cast<size_t>(bits[k].first)] ^= uint64_t{1} << bits[k].second;
+      }
+      best = std::min(best, cost_of(request, *integer::F2Map::create(columns)));
+    }
+    ASSERT_EQ(searched->linear_cost, best) << searched->explanation;
+    EXPECT_EQ(searched->linear_verdict, best == searched->ideal ? SearchVerdict::kFound : SearchVerdict::kNone);
+    (best == searched->ideal ? found : none) += 1;
+  }
+  EXPECT_GT(found, 5);
+  EXPECT_GT(none, 5);
+}
+
+TEST(LinearSearch, FindsWhatNoSwizzleNotationSays) {
+  // Eight rows of 128 bytes, the rows that a ldmatrix reads being 0 1 2 3 8 9 10 11 … : the middle bit must stay out.
+  const BankModel* load = model("nvidia", "ldmatrix.x4");
+  TileAccess access{load, {{}}};
+  for (int64_t lane = 0; lane < 32; ++lane) access.issues[0].push_back({(lane & 3) | (lane & 28) << 1, 0});
+  TileAccess other{load, {{}}};
+  for (int64_t lane = 0; lane < 32; ++lane)
+    other.issues[0].push_back({(lane & 1) << 2 | (lane & 6) << 2 | lane >> 4, 16});
+  const SwizzleRequest request{64, 128, {access, other}, 0};
+  const SwizzleSearch searched = search(request);
+  ASSERT_FALSE(searched.swizzle_frees()) << searched.explanation;
+  EXPECT_TRUE(searched.linear_frees()) << searched.explanation;
+  EXPECT_EQ(cost_of(request, searched.linear), searched.ideal);
+  EXPECT_THAT(searched.explanation, HasSubstr("of the 2^18 maps x ^ F(x)"));
+}
+
+TEST(LinearSearch, SaysThatEveryMapWasRuledOut) {
+  const SwizzleRequest request{
+      32, 128, {by_rows(model("nvidia", "st.shared.b128"), 128), by_columns(model("nvidia", "ld.shared.b32"), 128)}, 0};
+  const SwizzleSearch found = search(request);
+  EXPECT_EQ(found.linear_verdict, SearchVerdict::kNone);
+  EXPECT_EQ(found.linear_cost, found.swizzle_cost) << "four passes per column are a lower bound";
+  EXPECT_THAT(found.explanation, HasSubstr("none of the 2^15 maps x ^ F(x)"));
+  // The float transpose has 2^25 maps and is found at once.
+  const SwizzleRequest transpose{
+      32, 128, {by_rows(model("nvidia", "st.shared.b32"), 128), by_columns(model("nvidia", "ld.shared.b32"), 128)}, 0};
+  const auto linear = find_linear_conflict_free(transpose);
+  ASSERT_TRUE(linear.ok());
+  EXPECT_EQ(linear->linear_verdict, SearchVerdict::kFound);
+  EXPECT_EQ(as_swizzle(linear->linear), (Swizzle{5, 2, 5}));
+  EXPECT_LT(linear->linear_nodes, 1000);
 }
 
 TEST(SwizzleSearch, BadRequestsAreRefused) {

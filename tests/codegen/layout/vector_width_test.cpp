@@ -2,6 +2,7 @@
 // else, keep every access aligned for all bases and strides the facts allow, and be the widest that does.
 #include "codegen/layout/vector_width.h"
 
+#include <limits>
 #include <map>
 #include <random>
 
@@ -90,7 +91,7 @@ Executed execute(const CopyShape& plan, const CopySpace& space, const World& src
     }
   };
   for (int64_t run = 0; run < plan.runs; ++run) {
-    int64_t rest = run, s = src_row, d = dst_row;
+    int64_t rest = run, s = src_row + plan.src_start * elem, d = dst_row + plan.dst_start * elem;
     for (size_t i = plan.run_dims.size(); i-- > 0;) {
       const RunDim& digit = plan.run_dims[i];
       int64_t x = rest % digit.extent;
@@ -145,6 +146,13 @@ Case random_case(std::mt19937_64& rng) {
   };
   c.src = side("src");
   c.dst = side("dst");
+  // Dimensions that both sides, or one of them, walk backwards.
+  for (size_t i = 0; i < rank; ++i) {
+    const uint64_t backwards = rng() % 6;
+    if (backwards > 2 || !c.src.within[i].is_constant() || !c.dst.within[i].is_constant()) continue;
+    if (backwards != 1) c.src.within[i].value *= -1;
+    if (backwards != 2) c.dst.within[i].value *= -1;
+  }
   return c;
 }
 
@@ -291,6 +299,56 @@ TEST(PlanCopy, ZeroNegativeAndTransposedStrides) {
   EXPECT_EQ(plan->run_bytes, 96);
 }
 
+TEST(PlanCopy, RunsThatBothSidesWalkBackwardsAreWalkedForwards) {
+  // The last element's address decides: 99 elements of 2 bytes before the base.
+  const CopySpace space{{{"d", 100}}};
+  auto plan = plan_copy(space, simple("a", {Stride::constant(-1)}), simple("b", {Stride::constant(-1)}), 2);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->runs, 1);
+  EXPECT_EQ(plan->run_bytes, 200);
+  EXPECT_EQ(plan->src_start, -99);
+  EXPECT_EQ(plan->dst_start, -99);
+  EXPECT_EQ(plan->vector_bytes, 2);
+  EXPECT_EQ(
+      plan->reason,
+      "vector 2: base of a is 10 mod 16 bytes where the copy starts, 99 elements before element 0, a multiple of 2 "
+      "but not of 4; aligning it to 4 bytes would allow 4; and base of b is 10 mod 16 bytes where the copy starts, "
+      "99 elements before element 0, a multiple of 2 but not of 4; aligning it to 4 bytes would allow 4");
+  const BaseAlignment end{16, 6};
+  plan = plan_copy(space, simple("a", {Stride::constant(-1)}, end), simple("b", {Stride::constant(-1)}, end), 2);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->vector_bytes, 16);
+  EXPECT_EQ(plan->tail, (std::vector<TailPiece>{{192, 8}}));
+  // Rows and elements backwards: one run. Rows alone, of a padded destination: runs in the other order.
+  const CopySpace two{{{"i", 4}, {"j", 8}}};
+  plan = plan_copy(two, simple("a", {Stride::constant(-8), Stride::constant(-1)}, {16, 14}),
+                   simple("b", {Stride::constant(-8), Stride::constant(-1)}, {16, 14}), 2);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->run_bytes, 64);
+  EXPECT_EQ(plan->vector_bytes, 16);
+  plan = plan_copy(two, simple("a", {Stride::constant(-8), Stride::constant(1)}),
+                   simple("b", {Stride::constant(-16), Stride::constant(1)}), 2);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->src_start, -24);
+  EXPECT_EQ(plan->dst_start, -48);
+  ASSERT_EQ(plan->run_dims.size(), 1u);
+  EXPECT_EQ(plan->run_dims[0].src_stride, Stride::constant(8));
+  EXPECT_EQ(plan->run_dims[0].dst_stride, Stride::constant(16));
+  EXPECT_EQ(plan->vector_bytes, 16);
+  // Against each other: no vector, and the reason says so.
+  plan = plan_copy(space, simple("a", {Stride::constant(-1)}), simple("b", {Stride::constant(1)}), 2);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->src_start, 0);
+  EXPECT_EQ(plan->run_bytes, 2);
+  EXPECT_NE(plan->reason.find("d runs backwards in a and forwards in b, which no vector does"), std::string::npos)
+      << plan->reason;
+  const int64_t least = std::numeric_limits<int64_t>::min();
+  EXPECT_FALSE(
+      plan_copy(space, simple("a", {Stride::constant(least)}), simple("b", {Stride::constant(least)}), 2).ok());
+  EXPECT_FALSE(
+      plan_copy(space, simple("a", {Stride::constant(least / 2)}), simple("b", {Stride::constant(-1)}), 2).ok());
+}
+
 TEST(PlanCopy, DegenerateSpaces) {
   auto one = plan_copy({}, simple("a", {}), simple("b", {}), 8);
   ASSERT_TRUE(one.ok());
@@ -365,7 +423,7 @@ TEST(VectorWidth, TailFollowsFromTheResidueOfTheRunLength) {
   width = vector_width(access, 2);
   ASSERT_TRUE(width.ok());
   EXPECT_FALSE(width->tail_known);
-  EXPECT_NE(width->reason.find("run bytes mod 16 would fix it"), std::string::npos);
+  EXPECT_NE(width->tail_reason.find("the residue of it mod 16 would fix the tail"), std::string::npos);
   access.run_bytes = Residue::constant(6);
   width = vector_width(access, 2);
   ASSERT_TRUE(width.ok());
