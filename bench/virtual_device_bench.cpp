@@ -53,7 +53,8 @@ void virtual_device_speed(benchmark::State& state, bool checks) {
   const DriverTable& driver = *virtual_device::driver_table();
   const virtual_device::Options saved = virtual_device::options();
   virtual_device::Options options = saved;
-  options.check_bounds = options.check_alignment = options.check_uninitialized = options.count_traffic = checks;
+  options.check_bounds = options.check_alignment = options.check_uninitialized = options.check_races = checks;
+  options.count_traffic = checks;
   virtual_device::set_options(options);
 
   cu::CUdevice device;

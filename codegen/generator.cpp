@@ -1,7 +1,6 @@
 #include "codegen/generator.h"
 
 #include <charconv>
-#include <chrono>
 #include <exception>
 #include <mutex>
 
@@ -12,8 +11,8 @@
 #include "codegen/emit/emit.h"
 #include "codegen/kernel/text.h"
 #include "codegen/movement/discharge_guards.h"
-#include "codegen/movement/lower.h"
-#include "codegen/ops/operations.h"
+#include "codegen/passes.h"
+#include "codegen/stopwatch.h"
 #include "runtime/ops/schema.h"
 #include "runtime/ptx/printer.h"
 #include "tailor_generator_digest_value.h"
@@ -57,40 +56,6 @@ uint32_t driver_for_cubin(std::string_view toolkit) {
   return static_cast<uint32_t>(parse_version(toolkit).first) * 1000;
 }
 
-class Stopwatch {
- public:
-  // Milliseconds since construction or the last lap.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double ms = std::chrono::duration<double, std::milli>(now - start_).count();
-    start_ = now;
-    return ms;
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-// The programs between key and text.
-struct Passes {
-  tile::Program tile;
-  movement::Lowered lowered;
-  PhaseTimes phases;
-};
-
-Expected<Passes> run_passes(const Key& key) {
-  Stopwatch watch;
-  Passes p;
-  TAILOR_RETURN_IF_ERROR(validate(key));
-  TAILOR_ASSIGN_OR_RETURN(p.tile, ops::build_tile(key));
-  TAILOR_RETURN_IF_ERROR(tile::verify(p.tile));
-  p.phases.emplace_back("derive", watch.lap());
-  TAILOR_ASSIGN_OR_RETURN(p.lowered, movement::lower(p.tile, key));
-  TAILOR_RETURN_IF_ERROR(kernel::verify(p.lowered.program));
-  p.phases.emplace_back("lower", watch.lap());
-  return p;
-}
-
 std::string plan_text(const Key& key, const movement::Lowered& lowered) {
   std::vector<std::string_view> names;
   for (const SymbolSpec& s : symbols_of(key.op())) names.push_back(s.name);
@@ -124,6 +89,7 @@ class Generator : public KernelGenerator {
   Expected<EmittedKernel> emit(const Key& key) override {
     return guarded<EmittedKernel>([&]() -> Expected<EmittedKernel> {
       TAILOR_ASSIGN_OR_RETURN(Passes passes, run_passes(key));
+      TAILOR_RETURN_IF_ERROR(passes.refusal);
       Stopwatch watch;
       EmittedKernel emitted;
       TAILOR_ASSIGN_OR_RETURN(emitted.text, key.emitter() == Emitter::kLlvm
@@ -136,6 +102,7 @@ class Generator : public KernelGenerator {
       emitted.arch = key.arch();
       emitted.plan = std::move(passes.lowered.plan);
       emitted.premises = std::move(passes.lowered.premises);
+      emitted.unproved = std::move(passes.unproved);
       return emitted;
     });
   }
@@ -237,7 +204,7 @@ class Generator : public KernelGenerator {
       default:
         break;
     }
-    TAILOR_ASSIGN_OR_RETURN(const Passes passes, run_passes(key));
+    TAILOR_ASSIGN_OR_RETURN(const Passes passes, run_passes(key, stage == Stage::kProof));
     switch (stage) {
       case Stage::kLayout:
         return movement::explain(passes.tile, passes.lowered.rows);
@@ -251,6 +218,8 @@ class Generator : public KernelGenerator {
         return emit::emit_cuda(passes.lowered.program, key.arch());
       case Stage::kPlan:
         return plan_text(key, passes.lowered);
+      case Stage::kProof:
+        return prove::to_json(passes.proof);
       default:
         return invalid_argument(fmt::format("stage {} does not exist", static_cast<int>(stage)));
     }

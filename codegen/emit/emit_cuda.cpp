@@ -6,6 +6,8 @@
 #include "codegen/emit/address.h"
 #include "codegen/emit/emit.h"
 #include "codegen/emit/templates.h"
+#include "codegen/kernel/expand_conversions.h"
+#include "codegen/kernel/rules.h"
 
 namespace tailor::codegen::emit {
 namespace {
@@ -30,11 +32,14 @@ std::string_view spelled(Type type) {
       return "bool";
     case Type::kI32:
     case Type::kB32:
+    case Type::kSptr:
       return "unsigned int";
     case Type::kI64:
     case Type::kB64:
     case Type::kPtr:
       return "unsigned long long";
+    case Type::kF32:
+      return "float";
     case Type::kB8:  // zero-extended, as ld.u8 leaves it
     case Type::kB16:
       return "unsigned short";
@@ -46,7 +51,7 @@ std::string_view spelled(Type type) {
 
 class CudaPrinter {
  public:
-  explicit CudaPrinter(const Program& program) : program_(program), addresses_(fold_addresses(program)) {}
+  explicit CudaPrinter(Program program) : program_(std::move(program)), addresses_(fold_addresses(program_)) {}
 
   std::string run() {
     for (const Template& source : templates()) {
@@ -65,6 +70,10 @@ class CudaPrinter {
       print("{}{} {}_p", k ? ", " : "", type, name(parameter.value));
     }
     print(") {{\n");
+    if (program_.shared_bytes != 0) {
+      statement("__shared__ __align__({}) unsigned char tailor_shared[{}];", kernel::rules::kSharedAlign,
+                program_.shared_bytes);
+    }
     for (const kernel::Parameter& parameter : program_.parameters) {
       std::string_view type = spelled(program_.type_of(parameter.value));
       statement("const {} {} = ({}){}_p;", type, name(parameter.value), type, name(parameter.value));
@@ -113,6 +122,12 @@ class CudaPrinter {
 
   void instruction(const Instruction& i) {
     switch (i.op) {
+      case Op::kUnpack:
+        return define_all(i, unpack(i));
+      case Op::kDecode:
+        return define_all(i, decode(i));
+      case Op::kBarrier:
+        return statement("__syncthreads();");
       case Op::kFor:
         return for_loop(i);
       case Op::kWhile:
@@ -128,7 +143,7 @@ class CudaPrinter {
     }
   }
 
-  std::string expression(const Instruction& i) const {
+  std::string expression(const Instruction& i) {
     auto a = [&](size_t k) { return name(i.operands[k]); };
     auto infix = [&](const char* op) { return fmt::format("{} {} {}", a(0), op, a(1)); };
     bool is_i32 = !i.operands.empty() && program_.type_of(i.operands[0]) == Type::kI32;
@@ -179,9 +194,23 @@ class CudaPrinter {
       case Op::kSignExtend:
         return fmt::format("tailor_sext({})", a(0));
       case Op::kZeroExtend:
-        return fmt::format("(unsigned long long){}", a(0));
+        return fmt::format("({}){}", type(i.results[0]), a(0));
       case Op::kTruncate:
         return fmt::format("(unsigned int){}", a(0));
+      case Op::kFAdd:
+      case Op::kFSub:
+      case Op::kFMul:
+        return fmt::format("tailor_{}({}, {})", kernel::to_string(i.op), a(0), a(1));
+      case Op::kFma:
+        return fmt::format("tailor_fma({}, {}, {})", a(0), a(1), a(2));
+      case Op::kBitcast:
+        return bitcast(i);
+      case Op::kPack:
+        return pack(i);
+      case Op::kEncode:
+        return encode(i);
+      case Op::kShared:
+        return "tailor_shared_address(tailor_shared)";
       case Op::kPtrAdd:
         return infix("+");  // an i32 offset is unsigned and widens with zeros
       default:
@@ -197,11 +226,110 @@ class CudaPrinter {
       case Type::kI64:
       case Type::kB64:
         return fmt::format("{}ull", bits);
+      case Type::kF32:
+        return fmt::format("__uint_as_float({}u)", static_cast<uint32_t>(bits));
       case Type::kB128:
         return fmt::format("{{{}u, {}u, 0u, 0u}}", static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32));
       default:
         return fmt::format("{}u", static_cast<uint32_t>(bits));
     }
+  }
+
+  // ---- floats and bits
+
+  void define_all(const Instruction& i, const std::vector<std::string>& results) {
+    for (size_t k = 0; k < i.results.size(); ++k)
+      statement("const {} {} = {};", type(i.results[k]), name(i.results[k]), results[k]);
+  }
+
+  std::string bitcast(const Instruction& i) const {
+    const std::string value = name(i.operands[0]);
+    const bool from_float = program_.type_of(i.operands[0]) == Type::kF32;
+    const bool to_float = program_.type_of(i.results[0]) == Type::kF32;
+    if (from_float == to_float) return value;
+    return fmt::format("{}({})", from_float ? "__float_as_uint" : "__uint_as_float", value);
+  }
+
+  // Pieces of at most 4 bytes, the lowest first.
+  std::vector<std::string> words_of(Type t, const std::string& bits) {
+    if (t == Type::kB128) return {bits + ".x", bits + ".y", bits + ".z", bits + ".w"};
+    if (t != Type::kB64) return {bits};
+    const std::vector<std::string> words{fresh(), fresh()};
+    statement("unsigned int {0}, {1}; tailor_words({2}, {0}, {1});", words[0], words[1], bits);
+    return words;
+  }
+  std::vector<std::string> halves_of(const std::string& word) {
+    const std::vector<std::string> halves{fresh(), fresh()};
+    statement("unsigned short {0}, {1}; tailor_halves({2}, {0}, {1});", halves[0], halves[1], word);
+    return halves;
+  }
+  std::string fresh() { return fmt::format("part_n{}", parts_++); }
+
+  // Words, then their halves, then the bytes of these, as far down as the lanes are.
+  std::vector<std::string> unpack(const Instruction& i) {
+    const Type from = program_.type_of(i.operands[0]);
+    const int lane_bytes = kernel::bytes_of(program_.type_of(i.results[0]));
+    std::vector<std::string> parts = words_of(from, name(i.operands[0]));
+    if (lane_bytes == 8) return {join("words", parts[0], parts[1]), join("words", parts[2], parts[3])};
+    if (lane_bytes < 4 && from != Type::kB16) {
+      std::vector<std::string> halves;
+      for (const std::string& word : parts)
+        for (std::string& half : halves_of(word)) halves.push_back(std::move(half));
+      parts = std::move(halves);
+    }
+    if (lane_bytes > 1) return parts;
+    std::vector<std::string> bytes;
+    for (const std::string& half : parts) {
+      bytes.push_back(fmt::format("{} & 0xff", half));
+      bytes.push_back(fmt::format("{} >> 8", half));
+    }
+    return bytes;
+  }
+  static std::string join(const char* what, const std::string& low, const std::string& high) {
+    return fmt::format("tailor_join_{}({}, {})", what, low, high);
+  }
+  std::string pack(const Instruction& i) {
+    const Type to = program_.type_of(i.results[0]);
+    const int lane_bytes = kernel::bytes_of(program_.type_of(i.operands[0]));
+    std::vector<std::string> parts;
+    for (ValueId v : i.operands) parts.push_back(name(v));
+    const auto join_pairs = [&parts](const char* what) {
+      for (size_t k = 0; 2 * k < parts.size(); ++k) parts[k] = join(what, parts[2 * k], parts[2 * k + 1]);
+      parts.resize(parts.size() / 2);
+    };
+    if (lane_bytes == 1) join_pairs("bytes");
+    if (lane_bytes < 4 && to != Type::kB16) join_pairs("halves");
+    if (lane_bytes == 8) {
+      std::vector<std::string> words;
+      for (const std::string& part : parts)
+        for (std::string& word : words_of(Type::kB64, part)) words.push_back(std::move(word));
+      parts = std::move(words);
+    }
+    if (to == Type::kB128) return fmt::format("{{{}, {}, {}, {}}}", parts[0], parts[1], parts[2], parts[3]);
+    return to == Type::kB64 ? join("words", parts[0], parts[1]) : parts[0];
+  }
+
+  std::vector<std::string> decode(const Instruction& i) {
+    const std::string bits = name(i.operands[0]);
+    if (i.format == kernel::Format::kBF16) {
+      return {fmt::format("__uint_as_float((unsigned int){} << 16)", bits),
+              fmt::format("__uint_as_float({} & 0xffff0000u)", bits)};
+    }
+    const bool is_fp8 = kernel::bytes_of(i.format) == 1;
+    std::vector<std::string> halves{bits};
+    if (is_fp8) halves = halves_of(fmt::format("tailor_{}x2_to_f16x2({})", kernel::to_string(i.format), bits));
+    if (!is_fp8 && i.results.size() == 2) halves = halves_of(bits);
+    for (std::string& half : halves) half = fmt::format("tailor_decode_f16({})", half);
+    return halves;
+  }
+  // A single fp8 value is the low one of a pair with zero.
+  std::string encode(const Instruction& i) const {
+    const bool is_single_fp8 = kernel::bytes_of(i.format) == 1 && i.operands.size() == 1;
+    const std::string low = name(i.operands[0]);
+    if (i.operands.size() == 1 && !is_single_fp8)
+      return fmt::format("tailor_encode_{}({})", kernel::to_string(i.format), low);
+    return fmt::format("tailor_encode_{}x2({}, {})", kernel::to_string(i.format), low,
+                       is_single_fp8 ? "0.0f" : name(i.operands[1]));
   }
 
   static std::string special(Special which) {
@@ -255,19 +383,21 @@ class CudaPrinter {
 
     const Address& address = addresses_[i.operands[0]];
     std::string place = fmt::format("{}, {}", name(address.base), address.offset);
+    const bool is_shared = program_.type_of(i.operands[0]) == Type::kSptr;
+    const std::string path = fmt::format("\"{}{}\", \"{}\"", is_shared ? ".shared" : ".global",
+                                         i.read_only ? ".nc" : "", is_shared ? "r" : "l");
     int bits = 8 * kernel::bytes_of(i.memory_type);
     std::string call;
     if (i.op == Op::kAtomicMaxU64) {
       call = fmt::format("TAILOR_ATOMIC_MAX_U64({}, {})", name(i.operands[0]), name(i.operands[1]));
     } else if (i.op == Op::kLoad) {
-      std::string_view cache = i.read_only ? "\".nc\"" : "\"\"";
-      call = i.guarded ? fmt::format("TAILOR_LOAD_GUARDED_B{}({}, {}, {}, {})", bits, cache, name(i.results[0]), place,
+      call = i.guarded ? fmt::format("TAILOR_LOAD_GUARDED_B{}({}, {}, {}, {})", bits, path, name(i.results[0]), place,
                                      name(i.operands[1]))
-                       : fmt::format("TAILOR_LOAD_B{}({}, {}, {})", bits, cache, name(i.results[0]), place);
+                       : fmt::format("TAILOR_LOAD_B{}({}, {}, {})", bits, path, name(i.results[0]), place);
     } else {
-      call = i.guarded ? fmt::format("TAILOR_STORE_GUARDED_B{}({}, {}, {})", bits, place, name(i.operands[1]),
+      call = i.guarded ? fmt::format("TAILOR_STORE_GUARDED_B{}({}, {}, {}, {})", bits, path, place, name(i.operands[1]),
                                      name(i.operands[2]))
-                       : fmt::format("TAILOR_STORE_B{}({}, {})", bits, place, name(i.operands[1]));
+                       : fmt::format("TAILOR_STORE_B{}({}, {}, {})", bits, path, place, name(i.operands[1]));
     }
     print("#line {} \"/access\"\n", i.access);
     text_.append(2 * static_cast<size_t>(depth_), ' ');
@@ -347,18 +477,19 @@ class CudaPrinter {
     close();
   }
 
-  const Program& program_;
+  const Program program_;
   std::vector<Address> addresses_;  // by ValueId
   std::string text_;
   int depth_ = 1;
   int plain_lines_ = 0;
+  int parts_ = 0;
 };
 
 }  // namespace
 
-Expected<std::string> emit_cuda(const Program& program, Arch) {
+Expected<std::string> emit_cuda(const Program& program, Arch arch) {
   TAILOR_RETURN_IF_ERROR(kernel::verify(program));
-  return CudaPrinter(program).run();
+  return CudaPrinter(kernel::expand_conversions(program, arch)).run();
 }
 
 }  // namespace tailor::codegen::emit

@@ -13,6 +13,7 @@
 
 #include "codegen/emit/emit.h"
 #include "codegen/emit/llvm_ir.h"
+#include "codegen/kernel/expand_conversions.h"
 
 namespace tailor::codegen::emit {
 namespace {
@@ -65,7 +66,8 @@ Expected<std::string> emit_llvm_ir(const kernel::Program& program, Arch arch) {
   TAILOR_RETURN_IF_ERROR(kernel::verify(program));
   TAILOR_ASSIGN_OR_RETURN(std::unique_ptr<llvm::TargetMachine> machine, make_machine(arch));
   llvm::LLVMContext context;
-  TAILOR_ASSIGN_OR_RETURN(std::unique_ptr<llvm::Module> module, build_module(program, context, *machine));
+  const kernel::Program expanded = kernel::expand_conversions(program, arch);
+  TAILOR_ASSIGN_OR_RETURN(std::unique_ptr<llvm::Module> module, build_module(expanded, context, *machine));
   std::string text;
   llvm::raw_string_ostream stream(text);
   module->print(stream, nullptr);
@@ -78,7 +80,8 @@ Expected<std::string> emit_ptx(const kernel::Program& program, Arch arch) {
   llvm::LLVMContext context;
   std::string errors;
   context.setDiagnosticHandler(std::make_unique<Diagnostics>(errors));
-  TAILOR_ASSIGN_OR_RETURN(std::unique_ptr<llvm::Module> module, build_module(program, context, *machine));
+  const kernel::Program expanded = kernel::expand_conversions(program, arch);
+  TAILOR_ASSIGN_OR_RETURN(std::unique_ptr<llvm::Module> module, build_module(expanded, context, *machine));
 
   llvm::SmallString<0> ptx;
   llvm::raw_svector_ostream stream(ptx);

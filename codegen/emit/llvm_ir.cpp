@@ -6,12 +6,13 @@
 #include <fmt/format.h>
 #include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/IRBuilder.h>
-#include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/IntrinsicsNVPTX.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include "codegen/emit/address.h"
+#include "codegen/emit/llvm_assembly.h"
+#include "codegen/kernel/rules.h"
 
 namespace tailor::codegen::emit {
 namespace {
@@ -25,7 +26,9 @@ using kernel::Special;
 using kernel::Type;
 using kernel::ValueId;
 
-constexpr unsigned kGlobal = 1;  // NVPTX's address space of global memory
+constexpr unsigned kGlobal = 1;  // NVPTX's address spaces
+constexpr unsigned kShared = 3;
+constexpr const char* kSharedName = "tailor_shared";
 
 // How an access of a type is spelled in PTX.
 struct AccessForm {
@@ -56,6 +59,7 @@ class ModuleBuilder {
         context_(context),
         module_(std::make_unique<llvm::Module>(program.entry, context)),
         b_(context),
+        asm_(b_),
         values_(program.values.size(), nullptr),
         addresses_(fold_addresses(program)) {}
 
@@ -80,10 +84,13 @@ class ModuleBuilder {
         return b_.getInt1Ty();
       case Type::kI32:
       case Type::kB32:
+      case Type::kSptr:  // ld.shared and st.shared take 32-bit addresses
         return b_.getInt32Ty();
       case Type::kI64:
       case Type::kB64:
         return b_.getInt64Ty();
+      case Type::kF32:
+        return b_.getFloatTy();
       case Type::kPtr:
         return b_.getPtrTy(kGlobal);
       case Type::kB8:  // zero-extended, as ld.u8 leaves it
@@ -136,6 +143,13 @@ class ModuleBuilder {
     function_->setSubprogram(scope_);
     debug.finalize();
 
+    if (program_.shared_bytes != 0) {
+      llvm::Type* bytes = llvm::ArrayType::get(b_.getInt8Ty(), program_.shared_bytes);
+      auto* shared = new llvm::GlobalVariable(*module_, bytes, false, llvm::GlobalValue::InternalLinkage,
+                                              llvm::UndefValue::get(bytes), kSharedName, nullptr,
+                                              llvm::GlobalValue::NotThreadLocal, kShared);
+      shared->setAlignment(llvm::Align(kernel::rules::kSharedAlign));
+    }
     b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   }
 
@@ -164,6 +178,11 @@ class ModuleBuilder {
         result = memory(i);
         b_.SetCurrentDebugLocation(llvm::DebugLoc());
         break;
+      case Op::kUnpack:
+        return define_all(
+            i, asm_.unpack(program_.type_of(i.operands[0]), program_.type_of(i.results[0]), at(i.operands[0])));
+      case Op::kDecode:
+        return define_all(i, asm_.decode(i.format, i.results.size(), at(i.operands[0])));
       default:
         result = arithmetic(i);
     }
@@ -218,10 +237,30 @@ class ModuleBuilder {
       case Op::kSignExtend:
         return b_.CreateSExt(a(0), b_.getInt64Ty());
       case Op::kZeroExtend:
-        return b_.CreateZExt(a(0), b_.getInt64Ty());
+        return b_.CreateZExt(a(0), type_of(i.results[0]));
       case Op::kTruncate:
         return b_.CreateTrunc(a(0), b_.getInt32Ty());
+      case Op::kFAdd:
+        return float_op("add.rn.f32 $0, $1, $2;", i);
+      case Op::kFSub:
+        return float_op("sub.rn.f32 $0, $1, $2;", i);
+      case Op::kFMul:
+        return float_op("mul.rn.f32 $0, $1, $2;", i);
+      case Op::kFma:
+        return float_op("fma.rn.f32 $0, $1, $2, $3;", i);
+      case Op::kBitcast:
+        return b_.CreateBitCast(a(0), type_of(i.results[0]));
+      case Op::kPack:
+        return asm_.pack(program_.type_of(i.operands[0]), program_.type_of(i.results[0]), all_at(i.operands));
+      case Op::kEncode:
+        return asm_.encode(i.format, all_at(i.operands));
+      case Op::kShared:
+        // One move; LLVM would take two for the address of a variable as 32 bits.
+        return asm_.pure(b_.getInt32Ty(), fmt::format("mov.u32 $0, {};", kSharedName), "=r", {});
+      case Op::kBarrier:
+        return b_.CreateIntrinsic(llvm::Intrinsic::nvvm_barrier0, {}, {});
       case Op::kPtrAdd:
+        if (program_.type_of(i.operands[0]) == Type::kSptr) return b_.CreateAdd(a(0), a(1));
         return b_.CreateGEP(b_.getInt8Ty(), a(0), b_.CreateZExt(a(1), b_.getInt64Ty()));
       default:
         return nullptr;  // control flow and memory do not come here
@@ -236,7 +275,24 @@ class ModuleBuilder {
                                         b_.getInt32(static_cast<uint32_t>(bits >> 32)), b_.getInt32(0),
                                         b_.getInt32(0)});
     }
+    if (t == Type::kF32) {
+      return llvm::ConstantFP::get(
+          context_, llvm::APFloat(llvm::APFloat::IEEEsingle(), llvm::APInt(32, static_cast<uint32_t>(bits))));
+    }
     return llvm::ConstantInt::get(type(t), bits);
+  }
+
+  llvm::Value* float_op(const char* text, const Instruction& i) {
+    std::vector<llvm::Value*> operands = all_at(i.operands);
+    return asm_.pure(b_.getFloatTy(), text, operands.size() == 2 ? "=f,f,f" : "=f,f,f,f", operands);
+  }
+  std::vector<llvm::Value*> all_at(const std::vector<ValueId>& ids) const {
+    std::vector<llvm::Value*> result;
+    for (ValueId v : ids) result.push_back(at(v));
+    return result;
+  }
+  void define_all(const Instruction& i, const std::vector<llvm::Value*>& results) {
+    for (size_t k = 0; k < i.results.size(); ++k) values_[i.results[k]] = results[k];
   }
 
   static llvm::Intrinsic::ID special(Special which) {
@@ -295,6 +351,9 @@ class ModuleBuilder {
     return i.op == Op::kLoad ? load(i, base, address.offset) : store(i, base, address.offset);
   }
 
+  bool is_shared(const Instruction& i) const { return program_.type_of(i.operands[0]) == Type::kSptr; }
+  const char* space(const Instruction& i) const { return is_shared(i) ? "shared" : "global"; }
+  const char* address_constraint(const Instruction& i) const { return is_shared(i) ? "r" : "l"; }
   static std::string place(unsigned operand, int32_t offset) {
     return offset == 0 ? fmt::format("[${}]", operand) : fmt::format("[${}+{}]", operand, offset);
   }
@@ -312,17 +371,18 @@ class ModuleBuilder {
       constraints += fmt::format("{}{},", i.guarded ? "=&" : "=", form.constraint);
       if (i.guarded) text += fmt::format("{} ${}, 0;\n\t", form.zero, k);
     }
-    constraints += i.guarded ? "l,b" : "l";
+    constraints += address_constraint(i);
+    if (i.guarded) constraints += ",b";
     if (i.guarded) text += fmt::format("@${} ", form.elements + 1);
-    text += fmt::format("ld.global{}.{} {}, {};", i.read_only ? ".nc" : "", form.suffix, elements(form, 0),
+    text += fmt::format("ld.{}{}.{} {}, {};", space(i), i.read_only ? ".nc" : "", form.suffix, elements(form, 0),
                         place(form.elements, offset));
 
     std::vector<llvm::Value*> operands{base};
     if (i.guarded) operands.push_back(at(i.operands[1]));
-    if (form.elements == 1) return inline_asm(type(i.memory_type), text, constraints, operands);
+    if (form.elements == 1) return asm_.volatile_call(type(i.memory_type), text, constraints, operands);
     llvm::Type* word = b_.getInt32Ty();
     llvm::Value* words =
-        inline_asm(llvm::StructType::get(context_, {word, word, word, word}), text, constraints, operands);
+        asm_.volatile_call(llvm::StructType::get(context_, {word, word, word, word}), text, constraints, operands);
     llvm::Value* vector = llvm::PoisonValue::get(type(Type::kB128));
     for (unsigned k = 0; k < 4; ++k) vector = b_.CreateInsertElement(vector, b_.CreateExtractValue(words, k), k);
     return vector;
@@ -331,7 +391,7 @@ class ModuleBuilder {
   llvm::Value* store(const Instruction& i, llvm::Value* base, int32_t offset) {
     AccessForm form = access_form(i.memory_type);
     std::vector<llvm::Value*> operands{base};
-    std::string constraints = "l";
+    std::string constraints = address_constraint(i);
     llvm::Value* value = at(i.operands[1]);
     for (unsigned k = 0; k < form.elements; ++k) {
       operands.push_back(form.elements == 1 ? value : b_.CreateExtractElement(value, uint64_t{k}));
@@ -343,17 +403,8 @@ class ModuleBuilder {
       constraints += ",b";
       text = fmt::format("@${} ", 1 + form.elements);
     }
-    text += fmt::format("st.global.{} {}, {};", form.suffix, place(0, offset), elements(form, 1));
-    return inline_asm(b_.getVoidTy(), text, constraints, operands);
-  }
-
-  llvm::Value* inline_asm(llvm::Type* result, const std::string& text, const std::string& constraints,
-                          const std::vector<llvm::Value*>& operands) {
-    std::vector<llvm::Type*> types;
-    for (llvm::Value* operand : operands) types.push_back(operand->getType());
-    llvm::FunctionType* signature = llvm::FunctionType::get(result, types, false);
-    return b_.CreateCall(signature, llvm::InlineAsm::get(signature, text, constraints, /*hasSideEffects=*/true),
-                         operands);
+    text += fmt::format("st.{}.{} {}, {};", space(i), form.suffix, place(0, offset), elements(form, 1));
+    return asm_.volatile_call(b_.getVoidTy(), text, constraints, operands);
   }
 
   // ---- control flow
@@ -462,6 +513,7 @@ class ModuleBuilder {
   llvm::LLVMContext& context_;
   std::unique_ptr<llvm::Module> module_;
   llvm::IRBuilder<> b_;
+  Assembly asm_;
   llvm::Function* function_ = nullptr;
   llvm::DISubprogram* scope_ = nullptr;
   std::vector<llvm::Value*> values_;  // by ValueId

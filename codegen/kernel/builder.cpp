@@ -1,3 +1,4 @@
+#include <bit>
 #include <cassert>
 #include <unordered_set>
 
@@ -24,6 +25,8 @@ Instruction& Builder::append(Op op) {
   region.body.back().op = op;
   return region.body.back();
 }
+
+Instruction& Builder::last() { return (open_.empty() ? program_.body : *open_.back()).body.back(); }
 
 Value Builder::parameter(Type type, std::string name, bool read_only) {
   Value v = define(type, std::move(name));
@@ -93,8 +96,9 @@ Value Builder::sign_extend(Value a) {
 }
 
 Value Builder::zero_extend(Value a) {
-  assert(type_of(a) == Type::kI32);
-  Value v = define(Type::kI64);
+  const Type from = rules::type_or_default(program_, a.id);
+  assert(from == Type::kI32 || from == Type::kB8 || from == Type::kB16);
+  Value v = define(from == Type::kI32 ? Type::kI64 : Type::kI32);
   Instruction& instruction = append(Op::kZeroExtend);
   instruction.results = {v.id};
   instruction.operands = {a.id};
@@ -111,17 +115,92 @@ Value Builder::truncate(Value a) {
 }
 
 Value Builder::ptr_add(Value pointer, Value byte_offset) {
-  assert(type_of(pointer) == Type::kPtr);
-  Value v = define(Type::kPtr);
+  assert(type_of(pointer) == Type::kPtr || type_of(pointer) == Type::kSptr);
+  Value v = define(rules::type_or_default(program_, pointer.id));
   Instruction& instruction = append(Op::kPtrAdd);
   instruction.results = {v.id};
   instruction.operands = {pointer.id, byte_offset.id};
   return v;
 }
 
+Value Builder::f32(float value) { return constant(Type::kF32, std::bit_cast<uint32_t>(value)); }
+
+Value Builder::fma(Value a, Value b, Value c) {
+  assert(type_of(a) == Type::kF32 && type_of(b) == Type::kF32 && type_of(c) == Type::kF32);
+  Value v = define(Type::kF32);
+  Instruction& instruction = append(Op::kFma);
+  instruction.results = {v.id};
+  instruction.operands = {a.id, b.id, c.id};
+  return v;
+}
+
+Value Builder::bitcast(Type type, Value a) {
+  Value v = define(type);
+  Instruction& instruction = append(Op::kBitcast);
+  instruction.results = {v.id};
+  instruction.operands = {a.id};
+  return v;
+}
+
+Builder::Values Builder::unpack(Type lane, Value bits) {
+  assert(is_bits(lane) && is_bits(type_of(bits)));
+  const int count = bytes_of(rules::type_or_default(program_, bits.id)) / bytes_of(lane);
+  return define_all(Op::kUnpack, lane, count, bits);
+}
+
+Value Builder::pack(const Values& lanes) {
+  assert(!lanes.empty());
+  const int bytes = bytes_of(rules::type_or_default(program_, lanes[0].id)) * static_cast<int>(lanes.size());
+  Value v = define(bits_type(bytes));
+  Instruction& instruction = append(Op::kPack);
+  instruction.results = {v.id};
+  for (Value lane : lanes) instruction.operands.push_back(lane.id);
+  return v;
+}
+
+Builder::Values Builder::decode(Format format, Value bits) {
+  const int count = bytes_of(rules::type_or_default(program_, bits.id)) / bytes_of(format);
+  assert(count == 1 || count == 2);
+  Values values = define_all(Op::kDecode, Type::kF32, count, bits);
+  last().format = format;
+  return values;
+}
+
+Value Builder::encode(Format format, const Values& f32s) {
+  assert(f32s.size() == 1 || f32s.size() == 2);
+  Value v = define(bits_type(bytes_of(format) * static_cast<int>(f32s.size())));
+  Instruction& instruction = append(Op::kEncode);
+  instruction.results = {v.id};
+  for (Value value : f32s) instruction.operands.push_back(value.id);
+  instruction.format = format;
+  return v;
+}
+
+Builder::Values Builder::define_all(Op op, Type type, int count, Value operand) {
+  Values values;
+  for (int k = 0; k < count; ++k) values.push_back(define(type));
+  Instruction& instruction = append(op);
+  for (Value v : values) instruction.results.push_back(v.id);
+  instruction.operands = {operand.id};
+  return values;
+}
+
+Value Builder::shared(uint32_t bytes) {
+  const uint32_t offset = (program_.shared_bytes + rules::kSharedAlign - 1) / rules::kSharedAlign * rules::kSharedAlign;
+  program_.shared_bytes = offset + bytes;
+  Value base = define(Type::kSptr);
+  append(Op::kShared).results = {base.id};
+  return offset == 0 ? base : ptr_add(base, i32(offset));
+}
+
+void Builder::claim(Value pointer, const AccessInfo& info) {
+  const bool is_shared = type_of(pointer) == Type::kSptr;
+  program_.accesses.push_back({is_shared ? std::string(kSharedOperand) : info.operand, info.what});
+}
+
 Value Builder::load(Type type, Value pointer, const AccessInfo& info, Value guard) {
   Value v = define(type);
-  program_.accesses.push_back({info.operand, info.what});
+  claim(pointer, info);
   Instruction& instruction = append(Op::kLoad);
   instruction.results = {v.id};
   instruction.operands = {pointer.id};
@@ -135,7 +214,7 @@ Value Builder::load(Type type, Value pointer, const AccessInfo& info, Value guar
 }
 
 void Builder::store(Type type, Value pointer, Value value, const AccessInfo& info, Value guard) {
-  program_.accesses.push_back({info.operand, info.what});
+  claim(pointer, info);
   Instruction& instruction = append(Op::kStore);
   instruction.operands = {pointer.id, value.id};
   instruction.guarded = guard.id != kNoValue;
@@ -146,7 +225,7 @@ void Builder::store(Type type, Value pointer, Value value, const AccessInfo& inf
 }
 
 void Builder::atomic_max_u64(Value pointer, Value value_i64, const AccessInfo& info) {
-  program_.accesses.push_back({info.operand, info.what});
+  claim(pointer, info);
   Instruction& instruction = append(Op::kAtomicMaxU64);
   instruction.operands = {pointer.id, value_i64.id};
   instruction.memory_type = Type::kI64;

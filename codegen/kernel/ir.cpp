@@ -41,6 +41,32 @@ Type bits_type(int bytes) {
   }
 }
 
+bool is_bits(Type type) {
+  return type == Type::kB8 || type == Type::kB16 || type == Type::kB32 || type == Type::kB64 || type == Type::kB128;
+}
+
+std::string_view to_string(Format format) {
+  switch (format) {
+#define X(name, text, bytes) \
+  case Format::name:         \
+    return text;
+    TAILOR_KERNEL_FORMATS(X)
+#undef X
+  }
+  return "?";
+}
+
+int bytes_of(Format format) {
+  switch (format) {
+#define X(name, text, bytes) \
+  case Format::name:         \
+    return bytes;
+    TAILOR_KERNEL_FORMATS(X)
+#undef X
+  }
+  return 0;
+}
+
 std::string_view to_string(Op op) {
   switch (op) {
 #define X(name, text, operands, results) \
@@ -117,8 +143,9 @@ class Comparison {
   Comparison(const Program& a, const Program& b) : a_(a), b_(b) {}
 
   bool same() {
-    if (a_.entry != b_.entry || a_.block_threads != b_.block_threads || a_.values.size() != b_.values.size() ||
-        a_.parameters.size() != b_.parameters.size() || a_.accesses.size() != b_.accesses.size())
+    if (a_.entry != b_.entry || a_.block_threads != b_.block_threads || a_.shared_bytes != b_.shared_bytes ||
+        a_.values.size() != b_.values.size() || a_.parameters.size() != b_.parameters.size() ||
+        a_.accesses.size() != b_.accesses.size())
       return false;
     for (size_t i = 0; i < a_.parameters.size(); ++i) {
       if (a_.parameters[i].read_only != b_.parameters[i].read_only) return false;
@@ -153,8 +180,8 @@ class Comparison {
   }
   bool same_instruction(const Instruction& x, const Instruction& y) {
     if (x.op != y.op || x.immediate != y.immediate || x.compare != y.compare || x.special != y.special ||
-        x.memory_type != y.memory_type || x.align != y.align || x.access != y.access || x.guarded != y.guarded ||
-        x.read_only != y.read_only || x.regions.size() != y.regions.size())
+        x.format != y.format || x.memory_type != y.memory_type || x.align != y.align || x.access != y.access ||
+        x.guarded != y.guarded || x.read_only != y.read_only || x.regions.size() != y.regions.size())
       return false;
     if (!same_values(x.operands, y.operands) || !same_values(x.results, y.results)) return false;
     for (size_t i = 0; i < x.regions.size(); ++i)

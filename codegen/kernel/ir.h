@@ -29,6 +29,19 @@
 // which ends in `condition p, values…`, and runs its second region on those values while p holds; `if` yields from both
 // regions. Every value is defined before it is used and only seen inside its region and the regions within.
 //
+// Shared memory. A block has `shared_bytes` bytes of it, undefined at the start; `shared` is the address of the first,
+// a multiple of 16, and `ptradd` adds an i32 to it. Its accesses name the operand "shared". All threads of a block
+// wait at `barrier` for each other; what they did to memory before is seen by all after. Between two barriers no byte
+// of shared memory that one thread writes is touched by another.
+//
+// Floats. f32 lives in registers only; memory holds bits. `fadd`, `fsub`, `fmul` and `fma` round to nearest even, keep
+// subnormals, are never contracted, and yield 0x7fffffff where they yield a NaN. `decode` takes one or two values of a
+// storage format out of their bits, the low one first, exactly; a NaN becomes 0x7fffffff, but one of bf16 keeps its
+// bits. `encode` rounds to nearest even: beyond the largest value f16 and bf16 become infinity, e4m3 and e5m2 the
+// largest value, infinity included; a NaN becomes 0x7fff (f16, bf16) or 0x7f. These are PTX's cvt.rn and
+// cvt.rn.satfinite (ISA 9.7.9.21). `unpack` cuts bits into equal lanes, the lowest first; `pack` is its inverse;
+// `bitcast` renames i32, b32 and f32, or i64 and b64; `zext` also takes b8 and b16 to i32.
+//
 // Ownership: a Program owns its instructions by value; ValueIds index Program::values. Thread-safety: values.
 #pragma once
 
@@ -52,6 +65,8 @@ namespace tailor::codegen::kernel {
   X(kI32, "i32", 4)            \
   X(kI64, "i64", 8)            \
   X(kPtr, "ptr", 8)            \
+  X(kSptr, "sptr", 0)          \
+  X(kF32, "f32", 0)            \
   X(kB8, "b8", 1)              \
   X(kB16, "b16", 2)            \
   X(kB32, "b32", 4)            \
@@ -67,6 +82,7 @@ std::string_view to_string(Type type);
 int bytes_of(Type type);
 // kB8 … kB128 for 1, 2, 4, 8, 16 bytes.
 Type bits_type(int bytes);
+bool is_bits(Type type);
 
 // name, text, operands (-1: varies), results (-1: varies)
 #define TAILOR_KERNEL_OPS(X)               \
@@ -93,9 +109,20 @@ Type bits_type(int bytes);
   X(kZeroExtend, "zext", 1, 1)             \
   X(kTruncate, "trunc", 1, 1)              \
   X(kPtrAdd, "ptradd", 2, 1)               \
+  X(kFAdd, "fadd", 2, 1)                   \
+  X(kFSub, "fsub", 2, 1)                   \
+  X(kFMul, "fmul", 2, 1)                   \
+  X(kFma, "fma", 3, 1)                     \
+  X(kBitcast, "bitcast", 1, 1)             \
+  X(kUnpack, "unpack", 1, -1)              \
+  X(kPack, "pack", -1, 1)                  \
+  X(kDecode, "decode", 1, -1)              \
+  X(kEncode, "encode", -1, 1)              \
+  X(kShared, "shared", 0, 1)               \
   X(kLoad, "load", -1, 1)                  \
   X(kStore, "store", -1, 0)                \
   X(kAtomicMaxU64, "atomic.max.u64", 2, 0) \
+  X(kBarrier, "barrier", 0, 0)             \
   X(kFor, "for", -1, -1)                   \
   X(kWhile, "while", -1, -1)               \
   X(kIf, "if", 1, -1)                      \
@@ -112,11 +139,11 @@ int operand_count(Op op);  // -1: varies
 int result_count(Op op);   // -1: varies
 
 // name, text
-#define TAILOR_KERNEL_COMPARES(X)                                                                          \
-  X(kEq, "eq")                                                                                             \
-  X(kNe, "ne")                                                                                             \
-  X(kSlt, "slt") X(kSle, "sle") X(kSgt, "sgt") X(kSge, "sge") X(kUlt, "ult") X(kUle, "ule") X(kUgt, "ugt") \
-      X(kUge, "uge")
+#define TAILOR_KERNEL_COMPARES(X) \
+  X(kEq, "eq")                    \
+  X(kNe, "ne")                    \
+  X(kSlt, "slt")                  \
+  X(kSle, "sle") X(kSgt, "sgt") X(kSge, "sge") X(kUlt, "ult") X(kUle, "ule") X(kUgt, "ugt") X(kUge, "uge")
 enum class Compare : uint8_t {
 #define X(name, text) name,
   TAILOR_KERNEL_COMPARES(X)
@@ -134,6 +161,20 @@ enum class Special : uint8_t {
 };
 std::string_view to_string(Special which);
 
+// name, text, bytes. e4m3 has no infinity and one NaN (OCP FP8 "E4M3"); e5m2 is the high byte of f16.
+#define TAILOR_KERNEL_FORMATS(X) \
+  X(kF16, "f16", 2)              \
+  X(kBF16, "bf16", 2)            \
+  X(kE4M3, "e4m3", 1)            \
+  X(kE5M2, "e5m2", 1)
+enum class Format : uint8_t {
+#define X(name, text, bytes) name,
+  TAILOR_KERNEL_FORMATS(X)
+#undef X
+};
+std::string_view to_string(Format format);
+int bytes_of(Format format);
+
 using ValueId = uint32_t;
 inline constexpr ValueId kNoValue = ~ValueId{0};
 
@@ -148,9 +189,10 @@ struct Instruction {
   Op op = Op::kConstant;
   std::vector<ValueId> results;
   std::vector<ValueId> operands;
-  int64_t immediate = 0;           // kConstant
+  int64_t immediate = 0;           // kConstant; of an f32, its bits
   Compare compare = Compare::kEq;  // kCompare
   Special special = Special::kTidX;
+  Format format = Format::kF16;  // kDecode, kEncode
   // Memory operations:
   Type memory_type = Type::kB8;  // what is loaded or stored
   uint16_t align = 1;            // bytes; a power of two
@@ -160,9 +202,11 @@ struct Instruction {
   std::vector<Region> regions;   // kFor: 1; kWhile: 2; kIf: 1 or 2
 };
 
+inline constexpr std::string_view kSharedOperand = "shared";
+
 // What a memory access claims to be: the subject of a certificate.
 struct Access {
-  std::string operand;  // "k_pages"
+  std::string operand;  // "k_pages"; of accesses to shared memory, and of no others, kSharedOperand
   std::string what;     // the layout term in words, e.g. "body vector 16 B", "block_table[b, page]"
 };
 
@@ -180,6 +224,7 @@ struct Program {
   std::string entry;
   std::vector<Parameter> parameters;  // in order; sizes 4 or 8 bytes, naturally aligned
   uint32_t block_threads = 1;         // .reqntid; 1 … 1024
+  uint32_t shared_bytes = 0;          // static shared memory of a block; 0 … 49152
   std::vector<ValueInfo> values;
   std::vector<Access> accesses;  // accesses[id - 1]
   Region body;
@@ -187,7 +232,8 @@ struct Program {
   Type type_of(ValueId v) const { return values[v].type; }
 };
 
-// Equal up to the numbering of values: entry, parameters, accesses, every instruction and every value's name and type.
+// Equal up to the numbering of values: entry, sizes, parameters, accesses, every instruction and every value's name and
+// type.
 bool operator==(const Program& a, const Program& b);
 
 // Byte offset of every parameter, in order, and the size of the block: natural alignment, as both emitters lay them
@@ -217,7 +263,7 @@ class Builder {
   Value i64(int64_t value) { return constant(Type::kI64, value); }
   Value special(Special which);
 
-  // Two operands of one type (kI32, kI64; kAnd/kOr/kXor also kPred).
+  // Two operands of one type (kI32, kI64; kAnd/kOr/kXor also kPred; kFAdd/kFSub/kFMul kF32).
   Value binary(Op op, Value a, Value b, std::string name = "");
   Value add(Value a, Value b) { return binary(Op::kAdd, a, b); }
   Value sub(Value a, Value b) { return binary(Op::kSub, a, b); }
@@ -227,13 +273,25 @@ class Builder {
   Value logical_not(Value a);
   Value compare(Compare relation, Value a, Value b);
   Value select(Value condition, Value if_true, Value if_false);
-  Value sign_extend(Value a);  // i32 -> i64
-  Value zero_extend(Value a);  // i32 -> i64
-  Value truncate(Value a);     // i64 -> i32
-  Value ptr_add(Value pointer, Value byte_offset);
+  Value sign_extend(Value a);                       // i32 -> i64
+  Value zero_extend(Value a);                       // i32 -> i64; b8, b16 -> i32
+  Value truncate(Value a);                          // i64 -> i32
+  Value ptr_add(Value pointer, Value byte_offset);  // of a ptr: i32 or i64; of an sptr: i32
+
+  Value f32(float value);
+  Value fma(Value a, Value b, Value c);              // a · b + c; fadd, fsub, fmul are `binary`
+  Value bitcast(Type type, Value a);                 // i32, b32, f32; i64, b64
+  std::vector<Value> unpack(Type lane, Value bits);  // lowest first
+  Value pack(const std::vector<Value>& lanes);
+  std::vector<Value> decode(Format format, Value bits);         // bits of one value or of two
+  Value encode(Format format, const std::vector<Value>& f32s);  // of one or two values
+
+  // Reserves the next `bytes` bytes of shared memory, from a multiple of 16 on, and gives the address of the first.
+  Value shared(uint32_t bytes);
+  void barrier() { append(Op::kBarrier); }
 
   struct AccessInfo {
-    std::string operand;
+    std::string operand;  // through an sptr: left empty
     std::string what;
     int align = 1;
     bool read_only = false;
@@ -261,6 +319,10 @@ class Builder {
  private:
   Value define(Type type, std::string name = "");
   Instruction& append(Op op);
+  Instruction& last();
+  // An instruction of one operand with `count` results of a type.
+  std::vector<Value> define_all(Op op, Type type, int count, Value operand);
+  void claim(Value pointer, const AccessInfo& info);
   Program program_;
   std::vector<Region*> open_;
 };

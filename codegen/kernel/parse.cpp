@@ -1,3 +1,4 @@
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <unordered_map>
@@ -40,6 +41,10 @@ class Lexer {
       token.text = word();
     } else if ((c >= '0' && c <= '9') || c == '-') {
       size_t begin = at_++;
+      if (c == '0' && at_ < text_.size() && text_[at_] == 'x') {
+        ++at_;
+        while (at_ < text_.size() && std::isxdigit(static_cast<unsigned char>(text_[at_]))) ++at_;
+      }
       while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
       token.kind = TokenKind::kInteger;
       token.text = text_.substr(begin, at_ - begin);
@@ -123,6 +128,12 @@ std::optional<Special> find_special(std::string_view text) {
 #undef X
 }
 
+std::optional<Format> find_format(std::string_view text) {
+#define X(name, text, bytes) text,
+  return find_name<Format>(text, {TAILOR_KERNEL_FORMATS(X)});
+#undef X
+}
+
 // Recursive descent. Every method returns false after `fail` recorded the first error.
 class Parser {
  public:
@@ -158,7 +169,9 @@ class Parser {
   bool integer(int64_t& value, int64_t lo = INT64_MIN, int64_t hi = INT64_MAX) {
     if (token_.kind != TokenKind::kInteger) return expected("an integer");
     const char* end = token_.text.data() + token_.text.size();
-    auto [stop, error] = std::from_chars(token_.text.data(), end, value);
+    const bool is_hexadecimal = token_.text.starts_with("0x");
+    auto [stop, error] =
+        std::from_chars(token_.text.data() + (is_hexadecimal ? 2 : 0), end, value, is_hexadecimal ? 16 : 10);
     if (error != std::errc() || stop != end || value < lo || value > hi)
       return fail(token_, fmt::format("integer {} is not in [{}, {}]", token_.text, lo, hi));
     advance();
@@ -237,8 +250,12 @@ class Parser {
       if (!expect(")")) return false;
     }
     int64_t threads = 0;
-    if (!expect("block") || !integer(threads, 0, UINT32_MAX) || !expect("{")) return false;
+    int64_t shared = 0;
+    if (!expect("block") || !integer(threads, 0, UINT32_MAX)) return false;
+    if (accept("shared") && !integer(shared, 0, UINT32_MAX)) return false;
+    if (!expect("{")) return false;
     program_.block_threads = static_cast<uint32_t>(threads);
+    program_.shared_bytes = static_cast<uint32_t>(shared);
     while (accept("access")) {
       int64_t expected_id = static_cast<int64_t>(program_.accesses.size()) + 1;
       int64_t id = 0;
@@ -290,7 +307,12 @@ class Parser {
       if (!relation) return fail(word, fmt::format("'{}' is not a relation", word.text.substr(4)));
       op = Op::kCompare;
       i.compare = *relation;
-    } else if (!op || *op == Op::kCompare) {
+    } else if (!op && (word.text.starts_with("decode.") || word.text.starts_with("encode."))) {
+      std::optional<Format> format = find_format(word.text.substr(7));
+      if (!format) return fail(word, fmt::format("'{}' is not a storage format", word.text.substr(7)));
+      op = word.text.starts_with("decode.") ? Op::kDecode : Op::kEncode;
+      i.format = *format;
+    } else if (!op || *op == Op::kCompare || *op == Op::kDecode || *op == Op::kEncode) {
       return fail(word, fmt::format("'{}' is not an instruction", word.text));
     }
     i.op = *op;
@@ -324,6 +346,25 @@ class Parser {
         advance();
         return true;
       }
+      case Op::kShared:
+        types = {Type::kSptr};
+        return true;
+      case Op::kBarrier:
+        return true;
+      case Op::kBitcast:
+        types.emplace_back();
+        return type(types[0]) && use(i.operands);
+      case Op::kUnpack: {
+        Type lane{};
+        if (!type(lane) || !use(i.operands)) return false;
+        const int bytes = bytes_of(lane);
+        types.assign(bytes == 0 ? 1 : static_cast<size_t>(bytes_of(type_of(i.operands, 0)) / bytes), lane);
+        return true;
+      }
+      case Op::kDecode:
+        if (!use(i.operands)) return false;
+        types.assign(static_cast<size_t>(bytes_of(type_of(i.operands, 0)) / bytes_of(i.format)), Type::kF32);
+        return true;
       case Op::kLoad:
       case Op::kStore:
       case Op::kAtomicMaxU64:
@@ -355,12 +396,15 @@ class Parser {
       case Op::kSelect:
         return type_of(i.operands, 1);
       case Op::kSignExtend:
-      case Op::kZeroExtend:
         return Type::kI64;
+      case Op::kZeroExtend:
+        return type_of(i.operands, 0) == Type::kI32 ? Type::kI64 : Type::kI32;
+      case Op::kPack:
+        return bits_type(bytes_of(type_of(i.operands, 0)) * static_cast<int>(i.operands.size()));
+      case Op::kEncode:
+        return bits_type(bytes_of(i.format) * static_cast<int>(i.operands.size()));
       case Op::kTruncate:
         return Type::kI32;
-      case Op::kPtrAdd:
-        return Type::kPtr;
       default:
         return type_of(i.operands, 0);
     }

@@ -17,7 +17,9 @@ class Printer {
                      parameter.value < program_.values.size() ? to_string(program_.type_of(parameter.value)) : "?",
                      parameter.read_only ? " readonly" : "");
     }
-    fmt::format_to(out(), ") block {} {{\n", program_.block_threads);
+    fmt::format_to(out(), ") block {}", program_.block_threads);
+    if (program_.shared_bytes != 0) fmt::format_to(out(), " shared {}", program_.shared_bytes);
+    text_ += " {\n";
     for (size_t i = 0; i < program_.accesses.size(); ++i) {
       fmt::format_to(out(), "  access {} {} {}\n", i + 1, quoted(program_.accesses[i].operand),
                      quoted(program_.accesses[i].what));
@@ -34,7 +36,22 @@ class Printer {
     text_ += to_string(i.op);
     switch (i.op) {
       case Op::kConstant:
-        fmt::format_to(out(), " {} {}", i.results.empty() ? "?" : type_text(i.results[0]), i.immediate);
+        if (!i.results.empty() && i.results[0] < program_.values.size() &&
+            program_.type_of(i.results[0]) == Type::kF32 && i.immediate >= 0) {
+          fmt::format_to(out(), " f32 {:#010x}", i.immediate);
+        } else {
+          fmt::format_to(out(), " {} {}", i.results.empty() ? "?" : type_text(i.results[0]), i.immediate);
+        }
+        break;
+      case Op::kBitcast:
+      case Op::kUnpack:
+        fmt::format_to(out(), " {} ", i.results.empty() ? "?" : type_text(i.results[0]));
+        list(i.operands);
+        break;
+      case Op::kDecode:
+      case Op::kEncode:
+        fmt::format_to(out(), ".{} ", to_string(i.format));
+        list(i.operands);
         break;
       case Op::kSpecial:
         fmt::format_to(out(), " {}", to_string(i.special));

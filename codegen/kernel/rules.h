@@ -12,6 +12,8 @@ inline constexpr int kMaxNesting = 64;  // regions within regions; the tools rec
 inline constexpr uint32_t kMaxBlockThreads = 1024;
 inline constexpr uint32_t kMaxParameterBytes = 4096;  // PTX ISA 6.4.2 up to ISA 8.0
 inline constexpr size_t kMaxAccesses = 65535;
+inline constexpr uint32_t kMaxSharedBytes = 48 * 1024;  // what a block may have without opting in
+inline constexpr uint32_t kSharedAlign = 16;
 
 inline bool is_identifier_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 inline bool is_identifier_part(char c) { return is_identifier_start(c) || (c >= '0' && c <= '9') || c == '.'; }

@@ -3,12 +3,17 @@
 //
 // Grammar (white space and // comments separate tokens; the example in ir.h is in this form):
 //
-//   program     = "kernel" @entry "(" [param {"," param}] ")" "block" integer "{" {access} {instruction} "}"
+//   program     = "kernel" @entry "(" [param {"," param}] ")" "block" integer ["shared" integer]
+//                 "{" {access} {instruction} "}"
 //   param       = %name ":" type ["readonly"]
 //   access      = "access" integer string string                      id, operand, what; ids count from 1
 //   instruction = %r "=" "const" type integer
 //               | %r "=" "special" special
+//               | %r "=" "shared" | "barrier"
 //               | %r "=" op %a {"," %b}                               arithmetic, cmp.<relation>, select, ptradd …
+//               | %r "=" "bitcast" type %a
+//               | results "=" "unpack" type %a | %r "=" "pack" %a {"," %b}
+//               | results "=" "decode." format %a | %r "=" "encode." format %a ["," %b]
 //               | %r "=" "load" type %p ["if" %guard] "align" integer "access" integer ["readonly"]
 //               | "store" type %p "," %v ["if" %guard] "align" integer "access" integer
 //               | "atomic.max.u64" %p "," %v "align" integer "access" integer
@@ -19,7 +24,8 @@
 //   inits       = %argument "=" %initial {"," …}          results, names = %v {"," %v}
 //   block       = "{" {instruction} "}"
 //
-// Types of results are not written: they follow from the operands.
+// Integers are decimal, or hexadecimal after 0x (as constants of f32 are printed). Types of results are written only
+// where they do not follow from the operands.
 //
 // Thread-safety: pure functions.
 #pragma once

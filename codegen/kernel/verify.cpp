@@ -8,6 +8,8 @@
 
 #include "codegen/kernel/rules.h"
 #include "codegen/kernel/text.h"
+#include "codegen/kernel/uniformity.h"
+#include "codegen/kernel/value_flow.h"
 
 namespace tailor::codegen::kernel {
 namespace {
@@ -33,7 +35,10 @@ class Verifier {
     for (size_t id = 1; id <= p_.accesses.size(); ++id) {
       if (!access_seen_[id]) return fail(fmt::format("access {} is in the table and no instruction carries it", id));
     }
-    return origins();
+    TAILOR_RETURN_IF_ERROR(origins());
+    if (const Instruction* barrier = find_divergent_barrier(p_))
+      return fail(*barrier, "stands under a condition that may differ between threads of a block");
+    return {};
   }
 
  private:
@@ -65,6 +70,8 @@ class Verifier {
     if (!rules::is_entry_name(p_.entry)) return fail("the entry name is a C identifier");
     if (p_.block_threads < 1 || p_.block_threads > rules::kMaxBlockThreads)
       return fail(fmt::format("block is {} threads; it must be 1 … {}", p_.block_threads, rules::kMaxBlockThreads));
+    if (p_.shared_bytes > rules::kMaxSharedBytes)
+      return fail(fmt::format("{} bytes of shared memory; the limit is {}", p_.shared_bytes, rules::kMaxSharedBytes));
     if (p_.accesses.size() > rules::kMaxAccesses)
       return fail(fmt::format("{} accesses; ids are 16 bits", p_.accesses.size()));
     access_seen_.assign(p_.accesses.size() + 1, false);
@@ -206,6 +213,8 @@ class Verifier {
     if (i.op != Op::kConstant && i.immediate != unused.immediate) return fail(i, "only const has an immediate");
     if (i.op != Op::kCompare && i.compare != unused.compare) return fail(i, "only cmp has a relation");
     if (i.op != Op::kSpecial && i.special != unused.special) return fail(i, "only special names a special register");
+    if (i.op != Op::kDecode && i.op != Op::kEncode && i.format != unused.format)
+      return fail(i, "only decode and encode have a storage format");
     if (!is_memory(i.op) && (i.memory_type != unused.memory_type || i.align != unused.align ||
                              i.access != unused.access || i.guarded != unused.guarded))
       return fail(i, "only memory operations have a memory type, an alignment, an access id or a guard");
@@ -262,16 +271,49 @@ class Verifier {
         if (operand(1) != operand(2)) return fail(i, "both choices have one type");
         return result_is(operand(1));
       case Op::kSignExtend:
-      case Op::kZeroExtend:
         if (operand(0) != Type::kI32) return fail(i, "the operand is i32");
+        return result_is(Type::kI64);
+      case Op::kZeroExtend:
+        if (operand(0) == Type::kB8 || operand(0) == Type::kB16) return result_is(Type::kI32);
+        if (operand(0) != Type::kI32) return fail(i, "the operand is i32, b8 or b16");
         return result_is(Type::kI64);
       case Op::kTruncate:
         if (operand(0) != Type::kI64) return fail(i, "the operand is i64");
         return result_is(Type::kI32);
       case Op::kPtrAdd:
-        if (operand(0) != Type::kPtr) return fail(i, "the base is a ptr");
+        if (operand(0) == Type::kSptr) {
+          if (operand(1) != Type::kI32) return fail(i, "the offset of an sptr is i32");
+          return result_is(Type::kSptr);
+        }
+        if (operand(0) != Type::kPtr) return fail(i, "the base is a ptr or an sptr");
         if (!is_integer(operand(1))) return fail(i, "the offset is i32 (unsigned bytes) or i64");
         return result_is(Type::kPtr);
+      case Op::kFAdd:
+      case Op::kFSub:
+      case Op::kFMul:
+      case Op::kFma:
+        for (ValueId v : i.operands)
+          if (type(v) != Type::kF32) return fail(i, "operands are f32");
+        return result_is(Type::kF32);
+      case Op::kBitcast: {
+        const int from = renamed_width(operand(0));
+        if (from == 0 || from != renamed_width(type(i.results[0])))
+          return fail(i, "renames i32, b32 and f32, or i64 and b64");
+        return {};
+      }
+      case Op::kUnpack:
+        if (i.results.size() < 2) return fail(i, "gives two lanes or more");
+        return lanes(i, operand(0), i.results);
+      case Op::kPack:
+        if (i.operands.size() < 2) return fail(i, "takes two lanes or more");
+        return lanes(i, type(i.results[0]), i.operands);
+      case Op::kDecode:
+        return coding(i, operand(0), i.results);
+      case Op::kEncode:
+        return coding(i, type(i.results[0]), i.operands);
+      case Op::kShared:
+        if (p_.shared_bytes == 0) return fail(i, "the kernel has no shared memory");
+        return result_is(Type::kSptr);
       case Op::kFor:
         return for_types(i);
       case Op::kWhile:
@@ -287,10 +329,40 @@ class Verifier {
       case Op::kLoad:
       case Op::kStore:
       case Op::kAtomicMaxU64:
+      case Op::kBarrier:
       case Op::kYield:
         return {};
     }
     return fail(i, "is not an instruction");
+  }
+
+  static int renamed_width(Type t) {
+    if (t == Type::kI32 || t == Type::kB32 || t == Type::kF32) return 32;
+    return t == Type::kI64 || t == Type::kB64 ? 64 : 0;
+  }
+
+  // `bits` are the lanes of `parts`, end to end.
+  Status lanes(const Instruction& i, Type bits, const std::vector<ValueId>& parts) const {
+    const Type lane = type(parts[0]);
+    for (ValueId v : parts)
+      if (!is_bits(type(v)) || type(v) != lane) return fail(i, "lanes are bits of one type");
+    const size_t bytes = parts.size() * static_cast<size_t>(bytes_of(lane));
+    if (!is_bits(bits) || bytes != static_cast<size_t>(bytes_of(bits)))
+      return fail(
+          i, fmt::format("{} lanes of {} are {} bytes, not {}", parts.size(), to_string(lane), bytes, to_string(bits)));
+    return {};
+  }
+
+  // `bits` hold one or two `values` of the instruction's format.
+  Status coding(const Instruction& i, Type bits, const std::vector<ValueId>& values) const {
+    for (ValueId v : values)
+      if (type(v) != Type::kF32) return fail(i, "values are f32");
+    if (values.empty() || values.size() > 2) return fail(i, "has one value or two");
+    const size_t bytes = values.size() * static_cast<size_t>(bytes_of(i.format));
+    if (!is_bits(bits) || bytes != static_cast<size_t>(bytes_of(bits)))
+      return fail(i, fmt::format("{} values of {} are {} bytes, not {}", values.size(), to_string(i.format), bytes,
+                                 to_string(bits)));
+    return {};
   }
 
   Status constant(const Instruction& i) const {
@@ -302,14 +374,17 @@ class Verifier {
     if (t == Type::kI64 || t == Type::kB64) lo = INT64_MIN;
     if (t == Type::kB8) hi = UINT8_MAX;
     if (t == Type::kB16) hi = UINT16_MAX;
-    if (t == Type::kB32) hi = UINT32_MAX;
-    if (t == Type::kPtr) return fail(i, "there are no pointer constants");
+    if (t == Type::kB32 || t == Type::kF32) hi = UINT32_MAX;
+    if (t == Type::kPtr || t == Type::kSptr) return fail(i, "there are no pointer constants");
     if (i.immediate < lo || i.immediate > hi) return fail(i, fmt::format("{} is not in [{}, {}]", i.immediate, lo, hi));
     return {};
   }
 
   Status memory(const Instruction& i) {
-    if (type(i.operands[0]) != Type::kPtr) return fail(i, "the address is a ptr");
+    const bool is_shared = type(i.operands[0]) == Type::kSptr;
+    if (!is_shared && type(i.operands[0]) != Type::kPtr) return fail(i, "the address is a ptr or an sptr");
+    if (is_shared && i.op == Op::kAtomicMaxU64) return fail(i, "an atomic's address is a ptr");
+    if (is_shared && i.read_only) return fail(i, "shared memory is not readonly");
     if (i.guarded && type(i.operands.back()) != Type::kPred) return fail(i, "the guard is a pred");
     int bytes = bytes_of(i.memory_type);
     if (bytes == 0) return fail(i, fmt::format("{} has no form in memory", to_string(i.memory_type)));
@@ -324,6 +399,8 @@ class Verifier {
       return fail(i, fmt::format("access id {} is not in the table (1 … {})", i.access, p_.accesses.size()));
     if (access_seen_[i.access]) return fail(i, fmt::format("access id {} is used twice", i.access));
     access_seen_[i.access] = true;
+    if (is_shared != (p_.accesses[i.access - 1].operand == kSharedOperand))
+      return fail(i, fmt::format("accesses through an sptr name the operand \"{}\", and no others do", kSharedOperand));
     return {};
   }
 
@@ -379,47 +456,22 @@ class Verifier {
   Status origins() {
     for (bool changed = true; changed;) {
       changed = false;
-      spread(p_.body, nullptr, changed);
+      spread_offsets(p_.body, changed);
+      for_each_flow(p_.body, nullptr, [&](ValueId from, ValueId to) { flow(from, to, changed); });
     }
     return check_origins(p_.body);
   }
 
+  // `from` may be the base that `to` is an offset of.
   void flow(ValueId from, ValueId to, bool& changed) {
     uint8_t joined = origin_[to] | origin_[from];
     changed |= joined != origin_[to];
     origin_[to] = joined;
   }
-
-  void spread(const Region& r, const Instruction* parent, bool& changed) {
+  void spread_offsets(const Region& r, bool& changed) {
     for (const Instruction& i : r.body) {
       if (i.op == Op::kPtrAdd) flow(i.operands[0], i.results[0], changed);
-      if (i.op == Op::kSelect) {
-        flow(i.operands[1], i.results[0], changed);
-        flow(i.operands[2], i.results[0], changed);
-      }
-      if (i.op == Op::kFor || i.op == Op::kWhile) {
-        size_t operand = i.op == Op::kFor ? 3 : 0;
-        size_t argument = i.op == Op::kFor ? 1 : 0;
-        for (; operand < i.operands.size(); ++operand, ++argument)
-          flow(i.operands[operand], i.regions[0].arguments[argument], changed);
-        if (i.op == Op::kFor) {
-          for (size_t k = 0; k < i.results.size(); ++k) flow(i.regions[0].arguments[1 + k], i.results[k], changed);
-        }
-      }
-      for (const Region& inner : i.regions) spread(inner, &i, changed);
-      if (i.op == Op::kCondition) {
-        for (size_t k = 1; k < i.operands.size(); ++k) {
-          flow(i.operands[k], parent->regions[1].arguments[k - 1], changed);
-          flow(i.operands[k], parent->results[k - 1], changed);
-        }
-      }
-      if (i.op == Op::kYield) {
-        size_t argument = parent->op == Op::kFor ? 1 : 0;
-        for (size_t k = 0; k < i.operands.size(); ++k) {
-          flow(i.operands[k], parent->op == Op::kIf ? parent->results[k] : parent->regions[0].arguments[argument + k],
-               changed);
-        }
-      }
+      for (const Region& inner : i.regions) spread_offsets(inner, changed);
     }
   }
 

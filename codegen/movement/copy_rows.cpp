@@ -5,7 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "codegen/movement/convert.h"
+#include "codegen/movement/rotate.h"
+
 namespace tailor::codegen::movement {
+
+namespace {
+const std::map<kernel::ValueId, Value> kNoBases;
+}
 
 using kernel::Compare;
 using kernel::kNoValue;
@@ -40,17 +47,30 @@ std::vector<CopyRows::Sum> CopyRows::decode(Code& code, const Stream& stream, Po
   return digits;
 }
 
-CopyRows::Sum CopyRows::offset(Code& code, const Stream& stream, const std::vector<Sum>& digits, bool source) const {
-  Sum sum{{}, stream.offset};
+CopyRows::Sum CopyRows::moved_on(Code& code, Sum sum, const tile::Stride& by) const {
+  if (by.exact) {
+    sum.constant += *by.exact;
+    return sum;
+  }
+  const Value step = code.times(parameters_.at(by.symbol), by.factor);
+  sum.value = sum.value.id == kNoValue ? step : code.add(sum.value, step);
+  return sum;
+}
+
+CopyRows::Sum CopyRows::offset(Code& code, const Stream& stream, const std::vector<Sum>& digits, Side side) const {
+  const bool source = side == Side::kSource, table = side == Side::kTable;
+  Sum sum{{}, stream.offset / (source ? stream.source_ratio : table ? stream.table_ratio : stream.target_ratio)};
+  if (!table) sum = moved_on(code, sum, source ? stream.source_start : stream.target_start);
   const auto add = [&](Value term) { sum.value = sum.value.id == kNoValue ? term : code.add(sum.value, term); };
   for (size_t k = 0; k < digits.size(); ++k) {
-    const tile::Stride& stride = source ? stream.digits[k].source : stream.digits[k].target;
+    const Digit& place = stream.digits[k];
+    const tile::Stride& stride = source ? place.source : table ? place.table : place.target;
     const Sum& digit = digits[k];
     if (stride.exact) {
       if (digit.value.id != kNoValue && *stride.exact != 0) add(code.times(code.to_index(digit.value), *stride.exact));
       sum.constant += digit.constant * *stride.exact;
     } else {
-      const Value step = parameters_.at(stride.symbol);
+      const Value step = code.times(parameters_.at(stride.symbol), stride.factor);
       if (digit.value.id != kNoValue) add(code.mul(code.to_index(digit.value), step));
       if (digit.constant != 0) add(code.times(step, digit.constant));
     }
@@ -74,7 +94,16 @@ Value CopyRows::guard(Code& code, const Stream& stream, const Position& at, cons
 CopyRows::Wave CopyRows::wave(Code& code, const Stream& stream, const Position& at, std::string what,
                               bool guarded) const {
   const std::vector<Sum> digits = decode(code, stream, at);
-  Wave w{stream.width, std::move(what), offset(code, stream, digits, true), offset(code, stream, digits, false), {}};
+  Wave w;
+  w.stream = &stream;
+  w.what = std::move(what);
+  w.source = offset(code, stream, digits, Side::kSource);
+  w.target = offset(code, stream, digits, Side::kTarget);
+  if (stream.rotates) {
+    w.table = offset(code, stream, digits, Side::kTable);
+    w.second_source = moved_on(code, w.source, stream.source_apart);
+    w.second_target = moved_on(code, w.target, stream.target_apart);
+  }
   if (guarded) w.guard = guard(code, stream, at, digits);
   return w;
 }
@@ -83,8 +112,11 @@ void CopyRows::hoist(Code& code, Value lane) {
   lane_ = lane;
   const int lanes = plan_.threads.lanes;
   const bool guarded = plan_.lowering != Lowering::kTail;
-  for (const CopyPlan& copy : plan_.copies) {
-    Hoisted h;
+  hoisted_.resize(plan_.copies.size());
+  for (size_t c = 0; c < plan_.copies.size(); ++c) {
+    const CopyPlan& copy = plan_.copies[c];
+    if (copy.loop != loop_) continue;
+    Hoisted& h = hoisted_[c];
     for (const Stream& stream : copy.streams) {
       const auto name = [&](int64_t i) {
         return stream.is_body ? fmt::format("vector {} B, wave {}", stream.width, i)
@@ -105,8 +137,66 @@ void CopyRows::hoist(Code& code, Value lane) {
       test.waves.push_back(wave(code, stream, at(full), name(full), false));
     }
     hoist_bases(code, copy, h);
-    hoisted_.push_back(std::move(h));
+    if (copy.copy.op == tile::Op::kFill) hoist_bits(code, copy, h);
+    if (copy.copy.op == tile::Op::kConvert && !copy.copy.tables.empty()) hoist_scale(code, copy, h);
   }
+}
+
+// The element's bits, 64 of them as the host repeats them, at every width that is stored.
+void CopyRows::hoist_bits(Code& code, const CopyPlan& copy, Hoisted& h) const {
+  kernel::Builder& b = code.builder();
+  const Value bits = b.bitcast(kernel::Type::kB64, parameters_.at(copy.copy.extent.symbol));
+  for (const Stream& stream : copy.streams) {
+    const int64_t width = stream.target_width();
+    if (width == 16) {
+      h.bits[width] = b.pack({bits, bits});
+    } else if (width == 8) {
+      h.bits[width] = bits;
+    } else {
+      h.bits[width] = b.unpack(kernel::bits_type(static_cast<int>(width)), bits)[0];
+    }
+  }
+}
+
+void CopyRows::hoist_scale(Code& code, const CopyPlan& copy, Hoisted& h) const {
+  const tile::View& view = program_.views()[copy.copy.tables[0]];
+  kernel::Builder& b = code.builder();
+  const Value bits = b.load(kernel::Type::kB32, parameters_.at(view.name), {view.name, "scale", 4, true});
+  h.scale = b.bitcast(kernel::Type::kF32, bits);
+}
+
+size_t CopyRows::lower(Code& code, const std::vector<tile::Node>& body, size_t at,
+                       const std::vector<Value>& scalars) const {
+  const auto start = [&](tile::ViewId view, const std::vector<tile::ValueId>& indices) {
+    std::vector<Value> values;
+    for (tile::ValueId id : indices) values.push_back(scalars[id]);
+    return operands_.offset(code, view, values);
+  };
+  const size_t first = find(body[at]);
+  std::vector<RowOffsets> offsets;
+  std::set<tile::ValueId> tokens;
+  size_t end = at;
+  for (; end < body.size() && tile::is_mover(body[end].op); ++end) {
+    const tile::Node& node = body[end];
+    if (node.after != tile::kNone && tokens.count(node.after)) break;
+    if (offsets.size() == static_cast<size_t>(kMaxInFlight)) break;
+    if (!offsets.empty() && !plan_.copies[first].same_geometry(plan_.copies[find(node)])) break;
+    tokens.insert(node.results.back());
+    RowOffsets row;
+    row.target = start(node.view, node.indices);
+    if (node.source != tile::kNone) row.source = start(node.source, node.source_indices);
+    for (tile::ViewId table : node.tables) row.tables.push_back(start(table, node.table_indices));
+    offsets.push_back(row);
+  }
+  emit(code, first, offsets);
+  return end - 1;
+}
+
+size_t CopyRows::find(const tile::Node& mover) const {
+  const auto found = std::find_if(plan_.copies.begin(), plan_.copies.end(), [&](const CopyPlan& copy) {
+    return copy.copy.results.back() == mover.results.back();
+  });
+  return static_cast<size_t>(found - plan_.copies.begin());
 }
 
 // One register pair per base: worth it only while there are few.
@@ -121,42 +211,84 @@ void CopyRows::hoist_bases(Code& code, const CopyPlan& copy, Hoisted& h) const {
     const Value operand = parameters_.at(program_.views()[view].name);
     for (kernel::ValueId lane_part : distinct) bases[lane_part] = code.pointer(operand, Value{lane_part});
   };
-  hoist(copy.copy.source, &Wave::source, h.source_bases);
+  if (copy.copy.source != tile::kNone) hoist(copy.copy.source, &Wave::source, h.source_bases);
   hoist(copy.copy.view, &Wave::target, h.target_bases);
+}
+
+Value CopyRows::address(Code& code, tile::ViewId view, Value row, const Sum& lane,
+                        const std::map<kernel::ValueId, Value>& bases) const {
+  const auto hoisted = bases.find(lane.value.id);
+  if (hoisted != bases.end()) return code.pointer(code.pointer(hoisted->second, row), lane.constant);
+  const Value operand = parameters_.at(program_.views()[view].name);
+  return code.pointer(code.pointer(code.pointer(operand, row), lane.value), lane.constant);
+}
+
+std::vector<Value> CopyRows::load(Code& code, size_t c, const RowOffsets& row, const Wave& w) const {
+  const tile::Node& node = plan_.copies[c].copy;
+  std::vector<Value> loaded;
+  const auto from = [&](tile::ViewId view, Value start, const Sum& lane, int64_t width, const std::string& what) {
+    const auto bytes = static_cast<int>(width);
+    const Value at = address(code, view, start, lane, view == node.source ? hoisted_[c].source_bases : kNoBases);
+    loaded.push_back(
+        code.builder().load(kernel::bits_type(bytes), at, {program_.views()[view].name, what, bytes, true}, w.guard));
+  };
+  if (node.source == tile::kNone) return loaded;
+  const Stream& s = *w.stream;
+  from(node.source, row.source, w.source, s.source_width(), w.what);
+  if (!s.rotates) return loaded;
+  if (!s.together) from(node.source, row.source, w.second_source, s.source_width(), w.what + ", second");
+  for (size_t t = 0; t < 2; ++t) from(node.tables[t], row.tables[t], w.table, s.table_width(), w.what);
+  return loaded;
+}
+
+std::vector<Value> CopyRows::moved(Code& code, size_t c, const Wave& w, const std::vector<Value>& loaded) const {
+  const tile::Node& node = plan_.copies[c].copy;
+  const auto type = [&](tile::ViewId view) { return *program_.views()[view].type; };
+  if (node.op == tile::Op::kFill) return {hoisted_[c].bits.at(w.stream->target_width())};
+  if (node.op == tile::Op::kConvert) {
+    return {convert(code.builder(), loaded[0], type(node.source), type(node.view), hoisted_[c].scale)};
+  }
+  if (!w.stream->rotates) return loaded;
+  const size_t tables = loaded.size() - 2;
+  return rotate(code.builder(), loaded[0], w.stream->together ? Value{} : loaded[1], loaded[tables], loaded[tables + 1],
+                {type(node.source), type(node.tables[0])});
+}
+
+void CopyRows::store(Code& code, size_t c, const RowOffsets& row, const Wave& w,
+                     const std::vector<Value>& values) const {
+  const tile::ViewId view = plan_.copies[c].copy.view;
+  const auto bytes = static_cast<int>(w.stream->target_width());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Value to = address(code, view, row.target, i == 0 ? w.target : w.second_target, hoisted_[c].target_bases);
+    code.builder().store(kernel::bits_type(bytes), to, values[i],
+                         {program_.views()[view].name, i == 0 ? w.what : w.what + ", second", bytes, false}, w.guard);
+  }
 }
 
 void CopyRows::move(Code& code, size_t first, const std::vector<RowOffsets>& offsets,
                     const std::vector<std::vector<const Wave*>>& waves) const {
-  const auto address = [&](const tile::View& view, Value row, const Sum& lane,
-                           const std::map<kernel::ValueId, Value>& bases) {
-    const auto hoisted = bases.find(lane.value.id);
-    if (hoisted != bases.end()) return code.pointer(code.pointer(hoisted->second, row), lane.constant);
-    return code.pointer(code.pointer(code.pointer(parameters_.at(view.name), row), lane.value), lane.constant);
-  };
-  std::vector<Value> loaded;
+  std::vector<std::vector<Value>> loaded;
   for (size_t c = 0; c < offsets.size(); ++c) {
-    const tile::View& view = program_.views()[plan_.copies[first + c].copy.source];
-    for (const Wave* w : waves[c]) {
-      const Value from = address(view, offsets[c].source, w->source, hoisted_[first + c].source_bases);
-      const int width = static_cast<int>(w->width);
-      loaded.push_back(
-          code.builder().load(kernel::bits_type(width), from, {view.name, w->what, width, true}, w->guard));
-    }
+    for (const Wave* w : waves[c]) loaded.push_back(load(code, first + c, offsets[c], *w));
   }
   size_t next = 0;
   for (size_t c = 0; c < offsets.size(); ++c) {
-    const tile::View& view = program_.views()[plan_.copies[first + c].copy.view];
     for (const Wave* w : waves[c]) {
-      const Value to = address(view, offsets[c].target, w->target, hoisted_[first + c].target_bases);
-      const int width = static_cast<int>(w->width);
-      code.builder().store(kernel::bits_type(width), to, loaded[next++], {view.name, w->what, width, false}, w->guard);
+      store(code, first + c, offsets[c], *w, moved(code, first + c, *w, loaded[next++]));
     }
   }
 }
 
-void CopyRows::emit(Code& code, size_t first, const std::vector<RowOffsets>& offsets) {
+// Waves between their loads and their stores at once.
+size_t CopyRows::in_flight(size_t first, size_t copies) const {
+  int loads = 1;
+  for (const Stream& s : plan_.copies[first].streams) loads = std::max(loads, s.loads());
+  return std::max<size_t>(1, kMaxInFlight / (copies * static_cast<size_t>(loads)));
+}
+
+void CopyRows::emit(Code& code, size_t first, const std::vector<RowOffsets>& offsets) const {
   const size_t copies = offsets.size();
-  const size_t group = std::max<size_t>(1, kMaxInFlight / copies);
+  const size_t group = in_flight(first, copies);
   const Hoisted& shape = hoisted_[first];
   for (size_t begin = 0; begin < shape.waves.size(); begin += group) {
     const size_t end = std::min(begin + group, shape.waves.size());
@@ -182,7 +314,7 @@ void CopyRows::emit(Code& code, size_t first, const std::vector<RowOffsets>& off
 // More waves than are worth hoisting: a loop over groups of them, decoded inside.
 void CopyRows::long_stream(Code& code, size_t first, const std::vector<RowOffsets>& offsets, size_t index) const {
   const int64_t count = hoisted_[first].loops[index].waves * plan_.threads.lanes;
-  const int64_t group = std::max<int64_t>(1, kMaxInFlight / static_cast<int64_t>(offsets.size()));
+  const auto group = static_cast<int64_t>(in_flight(first, offsets.size()));
   kernel::Builder& b = code.builder();
   // The waves are a multiple of kMaxInFlight and so of the group; count < 2^31 + 2^11 is compared as unsigned.
   const Value end = code.i32(count), step = code.i32(group * plan_.threads.lanes);

@@ -1,7 +1,7 @@
-// Emits the moves of a row: hoists what depends on the lane alone out of the loop over rows, and writes loads before
-// stores, a handful of vectors at a time.
+// Emits the moves of a loop's rows: hoists what depends on the lane alone out of the loop over rows, and writes loads
+// before stores, a handful of vectors at a time. A fill has stores only.
 //
-// Ownership: refers to the plan and the parameters, which must outlive it. Thread-safety: none.
+// Ownership: refers to the plan and the operands, which must outlive it. Thread-safety: none.
 #pragma once
 
 #include <map>
@@ -9,27 +9,39 @@
 #include <vector>
 
 #include "codegen/movement/code.h"
+#include "codegen/movement/operands.h"
 #include "codegen/movement/plan_rows.h"
 
 namespace tailor::codegen::movement {
 
-// Kernel values of host symbols: addresses ptr, strides of the index type, extents i32.
-using Parameters = std::map<std::string, Value, std::less<>>;
-
 class CopyRows {
  public:
-  CopyRows(const RowPlan& plan, const tile::Program& program, const Parameters& parameters)
-      : plan_(plan), program_(program), parameters_(parameters) {}
+  // `loop`: index into the program's body.
+  CopyRows(const RowPlan& plan, const Operands& operands, size_t loop)
+      : plan_(plan),
+        operands_(operands),
+        program_(operands.program()),
+        parameters_(operands.parameters()),
+        loop_(loop) {}
 
   // In the code that dominates the loop over rows: offsets, guards and lane tests of every wave.
   void hoist(Code& code, Value lane);
 
+  // Moves body[at] and the rows after it that have the same geometry and do not wait for one another; returns the index
+  // of the last one (LowerBody::Move).
+  size_t lower(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars) const;
+
   struct RowOffsets {
     Value source, target;  // of the row's start in each view, of the index type; missing: 0
+    std::vector<Value> tables;
   };
   // Moves one row: the copies first, first + 1, … of the plan, one per entry of `offsets`, whose order does not matter
   // and whose geometry is the same.
-  void emit(Code& code, size_t first, const std::vector<RowOffsets>& offsets);
+  void emit(Code& code, size_t first, const std::vector<RowOffsets>& offsets) const;
+
+  // The place of a copy or fill in the plan.
+  size_t find(const tile::Node& mover) const;
+  bool move_alike(size_t a, size_t b) const { return plan_.copies[a].same_geometry(plan_.copies[b]); }
 
  private:
   // value + constant, value missing: 0. Digits are i32, offsets of the index type.
@@ -44,9 +56,10 @@ class CopyRows {
     int64_t constant = 0;
   };
   struct Wave {
-    int64_t width = 0;
+    const Stream* stream = nullptr;
     std::string what;
-    Sum source, target;
+    Sum source, target, table;
+    Sum second_source, second_target;  // rotating apart: of the second elements
     Value guard;
   };
   struct LaneTest {
@@ -63,23 +76,39 @@ class CopyRows {
     std::map<int64_t, LaneTest> remainders;  // by lanes
     // Operand address plus a lane part that several waves share, by that part.
     std::map<kernel::ValueId, Value> source_bases, target_bases;
+    std::map<int64_t, Value> bits;  // fill: by width of the store
+    Value scale;                    // convert
   };
 
   std::vector<Sum> decode(Code& code, const Stream& stream, Position at) const;
-  Sum offset(Code& code, const Stream& stream, const std::vector<Sum>& digits, bool source) const;
+  // Bytes from the row's start in the source, the target or a table.
+  enum class Side { kSource, kTarget, kTable };
+  Sum offset(Code& code, const Stream& stream, const std::vector<Sum>& digits, Side side) const;
+  Sum moved_on(Code& code, Sum sum, const tile::Stride& by) const;
   Value guard(Code& code, const Stream& stream, const Position& at, const std::vector<Sum>& digits) const;
   Wave wave(Code& code, const Stream& stream, const Position& at, std::string what, bool guarded) const;
   void hoist_bases(Code& code, const CopyPlan& copy, Hoisted& hoisted) const;
+  void hoist_bits(Code& code, const CopyPlan& copy, Hoisted& hoisted) const;
+  void hoist_scale(Code& code, const CopyPlan& copy, Hoisted& hoisted) const;
+  // What copy c loads where `w` is, and what it stores there instead.
+  std::vector<Value> load(Code& code, size_t c, const RowOffsets& row, const Wave& w) const;
+  std::vector<Value> moved(Code& code, size_t c, const Wave& w, const std::vector<Value>& loaded) const;
+  void store(Code& code, size_t c, const RowOffsets& row, const Wave& w, const std::vector<Value>& values) const;
+  Value address(Code& code, tile::ViewId view, Value row, const Sum& lane,
+                const std::map<kernel::ValueId, Value>& bases) const;
   // waves[c] of copy first + c, to and from the rows at offsets[c].
   void move(Code& code, size_t first, const std::vector<RowOffsets>& offsets,
             const std::vector<std::vector<const Wave*>>& waves) const;
+  size_t in_flight(size_t first, size_t copies) const;
   void long_stream(Code& code, size_t first, const std::vector<RowOffsets>& offsets, size_t index) const;
 
   const RowPlan& plan_;
+  const Operands& operands_;
   const tile::Program& program_;
   const Parameters& parameters_;
+  size_t loop_;
   Value lane_;
-  std::vector<Hoisted> hoisted_;  // one per copy
+  std::vector<Hoisted> hoisted_;  // one per copy of the plan; empty for those of other loops
 };
 
 }  // namespace tailor::codegen::movement

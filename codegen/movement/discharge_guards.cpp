@@ -39,9 +39,24 @@ std::vector<Domain> domains(const Stream& stream, const RowPlan& rows) {
   return result;
 }
 
+// "k_pages <- k", "padded <- fill", "target <- source as bf16 <- f32", "k_pages <- k turned by cos, sin"
+std::string moved(const tile::Program& program, const CopyPlan& copy) {
+  const tile::Node& node = copy.copy;
+  const tile::View& target = program.views()[node.view];
+  if (node.source == tile::kNone) return fmt::format("{} <- {}", target.name, node.extent.symbol);
+  const tile::View& source = program.views()[node.source];
+  std::string text = fmt::format("{} <- {}", target.name, source.name);
+  if (node.op == tile::Op::kConvert) {
+    text += fmt::format(" as {} <- {}", to_string(*target.type), to_string(*source.type));
+  } else if (node.op == tile::Op::kRotate) {
+    text +=
+        fmt::format(" turned by {}, {}", program.views()[node.tables[0]].name, program.views()[node.tables[1]].name);
+  }
+  return text;
+}
+
 std::string subject(const tile::Program& program, const CopyPlan& copy, const Stream& stream) {
-  return fmt::format("{} <- {}, {} {} B", program.views()[copy.copy.view].name, program.views()[copy.copy.source].name,
-                     stream.is_body ? "vector" : "tail piece", stream.width);
+  return fmt::format("{}, {} {} B", moved(program, copy), stream.is_body ? "vector" : "tail piece", stream.width);
 }
 
 Expected<GuardProof> decide(std::string what, const std::string& guard, const std::vector<Dim>& dims,
@@ -128,17 +143,17 @@ Expected<std::vector<GuardProof>> discharge_guards(const tile::Program& program,
       TAILOR_RETURN_IF_ERROR(digit_guards(program, rows, copy, stream, proofs));
     }
   }
-  for (const tile::Node& loop : program.body()) {
-    for (const tile::Node& node : loop.body) {
-      if (node.op != tile::Op::kResolve) continue;
-      const std::string t = program.name_of(node.operands[0]);
-      TAILOR_ASSIGN_OR_RETURN(GuardProof proof,
-                              decide(fmt::format("{} within its page", program.name_of(node.results[1])),
-                                     fmt::format("{} mod {} <= {}", t, node.immediate, node.immediate - 1),
-                                     {{t, AffineExpr(tile::kScalarMax)}}, fmt::format("0 <= {} < 2^31 - 1", t)));
-      proofs.push_back(std::move(proof));
-    }
-  }
+  Status status;
+  tile::for_each_node(program.body(), [&](const tile::Node& node) {
+    if (!status.ok() || node.op != tile::Op::kResolve || !node.extent.exact) return;
+    const std::string t = program.name_of(node.operands[0]);
+    Expected<GuardProof> proof = decide(fmt::format("{} within its page", program.name_of(node.results[1])),
+                                        fmt::format("{} mod {} <= {}", t, *node.extent.exact, *node.extent.exact - 1),
+                                        {{t, AffineExpr(tile::kScalarMax)}}, fmt::format("0 <= {} < 2^31 - 1", t));
+    status = proof.status();
+    if (status.ok()) proofs.push_back(std::move(*proof));
+  });
+  TAILOR_RETURN_IF_ERROR(status);
   return proofs;
 }
 
@@ -164,17 +179,27 @@ Expected<std::string> explain(const tile::Program& program, const RowPlan& rows)
                   rows.threads.lanes, rows.threads.rows_per_block, rows.threads.block(), rows.threads.why);
   for (const CopyPlan& copy : rows.copies) {
     const layout::CopyShape& shape = copy.shape;
-    text += fmt::format("\n{} <- {}: {} run{} of {} bytes, {} vectors of {} bytes each",
-                        program.views()[copy.copy.view].name, program.views()[copy.copy.source].name, shape.runs,
+    text += fmt::format("\n{}: {} run{} of {} bytes, {} vectors of {} bytes each", moved(program, copy), shape.runs,
                         shape.runs == 1 ? "" : "s", shape.run_bytes, shape.vectors_per_run, shape.vector_bytes);
     for (const layout::TailPiece& piece : shape.tail) text += fmt::format(", then {} at {}", piece.width, piece.offset);
     text += fmt::format("\n  {}\n", shape.reason);
     for (const bool source : {true, false}) {
+      if (source && copy.copy.source == tile::kNone) continue;
       TAILOR_ASSIGN_OR_RETURN(const std::string side, side_layout(copy, source));
       text += fmt::format("  {} {}  row_start = {}\n", source ? "source" : "target", side,
                           source ? row_start(program, copy.copy.source, copy.copy.source_indices)
                                  : row_start(program, copy.copy.view, copy.copy.indices));
     }
+  }
+  for (const TransposePlan& plan : rows.transposes) {
+    text += fmt::format(
+        "\n{} <- {} transposed through {} bytes of shared memory: tiles of {} rows and {} bytes, read {} bytes at a "
+        "time, "
+        "written {} row{} ({} bytes) at a time\n  a row ends in {} bytes of a tile\n",
+        program.views()[plan.node.view].name, program.views()[plan.node.source].name,
+        TransposePlan::kTileRows * TransposePlan::kTileBytes, TransposePlan::kTileRows, TransposePlan::kTileBytes,
+        plan.vector, plan.group, plan.group == 1 ? "" : "s", plan.group * plan.element,
+        plan.row_bytes % TransposePlan::kTileBytes);
   }
   TAILOR_ASSIGN_OR_RETURN(const std::vector<GuardProof> proofs, discharge_guards(program, rows));
   text += "\nguards\n";

@@ -11,49 +11,53 @@
 namespace tailor::codegen::movement {
 namespace {
 
-enum class Use { kAddress, kStride, kExtent };
+enum class Use { kAddress, kStride, kExtent, kBits };
 
-void visit_terms(const tile::Node& node, std::map<std::string, Use>& uses) {
-  const auto extent = [&](const tile::Extent& e) {
-    if (!e.exact) uses.emplace(e.symbol, Use::kExtent);
-  };
-  if (node.op == tile::Op::kEach || node.op == tile::Op::kRows) extent(node.extent);
-  for (const tile::Term& t : node.chain) {
-    if (t.value == tile::kNone) extent(t.extent);
-  }
-  for (const tile::Node& inner : node.body) visit_terms(inner, uses);
+using Uses = std::map<std::string, Use>;
+
+void visit_extent(const tile::Extent& e, Uses& uses, Use use = Use::kExtent) {
+  if (!e.exact && !e.symbol.empty()) uses.emplace(e.symbol, use);
 }
 
-void visit_outer_strides(const tile::View& view, size_t dims, std::map<std::string, Use>& uses) {
+// The address of a view and the strides of its first `dims` dimensions.
+void visit_view(const tile::View& view, size_t dims, Uses& uses) {
+  uses.emplace(view.name, Use::kAddress);
   for (size_t i = 0; i < dims; ++i) {
     const tile::Dimension& d = view.dims[i];
-    if (!d.stride.exact && !(d.extent.exact && *d.extent.exact == 1)) uses.emplace(d.stride.symbol, Use::kStride);
+    if (!d.stride.exact && d.extent.exact != int64_t{1}) uses.emplace(d.stride.symbol, Use::kStride);
   }
 }
 
-void visit_accesses(const tile::Program& program, const std::vector<tile::Node>& nodes,
-                    std::map<std::string, Use>& uses) {
-  for (const tile::Node& node : nodes) {
-    visit_accesses(program, node.body, uses);
-    if (!tile::is_memory(node.op)) continue;
-    const tile::View& view = program.views()[node.view];
-    uses.emplace(view.name, Use::kAddress);
-    const size_t whole = node.op == tile::Op::kCopy ? 2 : 0;
-    visit_outer_strides(view, view.dims.size() - whole, uses);
-    if (node.op == tile::Op::kSearch) uses.emplace(view.dims[0].extent.symbol, Use::kExtent);
-    if (node.op != tile::Op::kCopy) continue;
-    const tile::View& source = program.views()[node.source];
-    uses.emplace(source.name, Use::kAddress);
-    visit_outer_strides(source, source.dims.size() - whole, uses);
+void visit_node(const tile::Program& program, const tile::Node& node, Uses& uses) {
+  for (const tile::Term& t : node.chain) {
+    if (t.value == tile::kNone) visit_extent(t.extent, uses);
   }
+  visit_extent(node.extent, uses, node.op == tile::Op::kFill ? Use::kBits : Use::kExtent);
+  if (!tile::is_memory(node.op)) return;
+  const tile::View& view = program.views()[node.view];
+  visit_view(view, node.indices.size(), uses);
+  if (node.op == tile::Op::kSearch) visit_extent(tile::Extent::of(view.dims[0].extent.symbol), uses);
+  for (tile::ViewId table : node.tables) visit_view(program.views()[table], node.table_indices.size(), uses);
+  if (node.source == tile::kNone) return;
+  const tile::View& source = program.views()[node.source];
+  visit_view(source, node.source_indices.size(), uses);
 }
 
-std::map<std::string, Use> uses_of(const tile::Program& program, const RowPlan& rows) {
-  std::map<std::string, Use> uses;
-  for (const tile::Node& node : program.body()) visit_terms(node, uses);
-  visit_accesses(program, program.body(), uses);
+Uses uses_of(const tile::Program& program, const RowPlan& rows) {
+  Uses uses;
+  tile::for_each_node(program.body(), [&](const tile::Node& node) { visit_node(program, node, uses); });
+  for (const TransposePlan& plan : rows.transposes) {
+    for (tile::ViewId view : {plan.node.source, plan.node.view}) {
+      const tile::Stride& dim = program.views()[view].dims.back().stride;
+      if (!dim.exact) uses.emplace(dim.symbol, Use::kStride);
+    }
+  }
   for (const CopyPlan& copy : rows.copies) {
     for (const Stream& stream : copy.streams) {
+      for (const tile::Stride* stride :
+           {&stream.source_start, &stream.target_start, &stream.source_apart, &stream.target_apart}) {
+        if (!stride->exact) uses.emplace(stride->symbol, Use::kStride);
+      }
       for (const Digit& digit : stream.digits) {
         for (const tile::Stride* stride : {&digit.source, &digit.target}) {
           if (!stride->exact) uses.emplace(stride->symbol, Use::kStride);
@@ -63,6 +67,23 @@ std::map<std::string, Use> uses_of(const tile::Program& program, const RowPlan& 
   }
   if (!program.status().empty()) uses.emplace(program.status(), Use::kAddress);
   return uses;
+}
+
+// The extents of the rows loops, and the symbols that something is divided by.
+std::vector<std::string> row_extents(const tile::Program& program) {
+  std::vector<std::string> extents;
+  for (const tile::Node& node : program.body()) {
+    if (node.op == tile::Op::kRows) extents.push_back(node.extent.symbol);
+  }
+  return extents;
+}
+
+std::set<std::string> divisors(const tile::Program& program) {
+  std::set<std::string> symbols;
+  tile::for_each_node(program.body(), [&](const tile::Node& node) {
+    if (node.op == tile::Op::kResolve && !node.extent.exact) symbols.insert(node.extent.symbol);
+  });
+  return symbols;
 }
 
 int find_symbol(const Key& key, const std::string& name) {
@@ -76,11 +97,14 @@ PlanTerm constant_term(int64_t value) { return {PlanOp::kConstant, value}; }
 
 }  // namespace
 
+std::string chunk_name(size_t n) { return n == 0 ? "chunk" : fmt::format("chunk{}", n); }
+std::string multiplier_name(const std::string& symbol) { return symbol + "_multiplier"; }
+std::string shift_name(const std::string& symbol) { return symbol + "_shift"; }
+
 Expected<std::vector<HostParameter>> host_parameters(const tile::Program& program, const RowPlan& rows,
                                                      const Key& key) {
   const bool wide = key.get(KeyField::kIndex64) != 0;
   std::vector<std::pair<int, HostParameter>> found;
-  int rows_symbol = -1;
   for (const auto& [name, use] : uses_of(program, rows)) {
     const int symbol = find_symbol(key, name);
     if (symbol < 0)
@@ -92,27 +116,33 @@ Expected<std::vector<HostParameter>> host_parameters(const tile::Program& progra
       p.read_only = view != tile::kNone && program.views()[view].role == tile::Role::kRead;
     } else if (use == Use::kStride) {
       p.type = wide ? kernel::Type::kI64 : kernel::Type::kI32;
+    } else if (use == Use::kBits) {
+      p.type = kernel::Type::kI64;
     }
     found.emplace_back(static_cast<int>(use) * 1000 + symbol, std::move(p));
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<HostParameter> parameters;
   for (auto& [order, p] : found) parameters.push_back(std::move(p));
-  for (const tile::Node& node : program.body()) {
-    if (node.op == tile::Op::kRows) rows_symbol = find_symbol(key, node.extent.symbol);
+  const std::vector<std::string> extents = row_extents(program);
+  for (size_t n = 0; n < extents.size(); ++n) {
+    const int symbol = find_symbol(key, extents[n]);
+    if (symbol < 0) return internal_error("tile program has a rows loop that is over no symbol");
+    // ceil(ceil(rows / sm_count) / occupancy) = ceil(rows / (sm_count * occupancy))
+    const PlanTerm step = constant_term(rows.threads.rows_per_block);
+    PlanExpression chunk = {symbol_term(symbol),       {PlanOp::kSmCount, 0}, {PlanOp::kCeilDiv, 0},
+                            {PlanOp::kBlocksPerSm, 0}, {PlanOp::kCeilDiv, 0}, step,
+                            {PlanOp::kMax, 0}};
+    // Whole tiles, so that no group of rows is cut.
+    if (!rows.transposes.empty()) chunk.insert(chunk.end(), {step, {PlanOp::kCeilDiv, 0}, step, {PlanOp::kMul, 0}});
+    parameters.push_back({chunk_name(n), kernel::Type::kI32, false, std::move(chunk)});
   }
-  if (rows_symbol < 0) return internal_error("tile program has no rows loop over a symbol");
-  // ceil(ceil(rows / sm_count) / occupancy) = ceil(rows / (sm_count * occupancy))
-  parameters.push_back({kChunk,
-                        kernel::Type::kI32,
-                        false,
-                        {symbol_term(rows_symbol),
-                         {PlanOp::kSmCount, 0},
-                         {PlanOp::kCeilDiv, 0},
-                         {PlanOp::kBlocksPerSm, 0},
-                         {PlanOp::kCeilDiv, 0},
-                         constant_term(rows.threads.rows_per_block),
-                         {PlanOp::kMax, 0}}});
+  for (const std::string& divisor : divisors(program)) {
+    const PlanTerm symbol = symbol_term(find_symbol(key, divisor));  // a parameter as well, so it exists
+    parameters.push_back(
+        {multiplier_name(divisor), kernel::Type::kI32, false, {symbol, {PlanOp::kMagicMultiplier, 0}}});
+    parameters.push_back({shift_name(divisor), kernel::Type::kI32, false, {symbol, {PlanOp::kMagicShift, 0}}});
+  }
   if (!program.status().empty()) {
     parameters.push_back({kReport,
                           kernel::Type::kI32,
@@ -122,16 +152,28 @@ Expected<std::vector<HostParameter>> host_parameters(const tile::Program& progra
   return parameters;
 }
 
-LaunchPlan launch_plan(const kernel::Program& program, const std::vector<HostParameter>& parameters,
-                       const RowPlan& rows, uint16_t rows_symbol) {
+Expected<LaunchPlan> launch_plan(const tile::Program& program, const kernel::Program& kernel,
+                                 const std::vector<HostParameter>& parameters, const RowPlan& rows, const Key& key) {
   LaunchPlan plan;
-  plan.grid[0] = {symbol_term(rows_symbol),  constant_term(rows.threads.rows_per_block),
-                  {PlanOp::kCeilDiv, 0},     {PlanOp::kSmCount, 0},
-                  {PlanOp::kBlocksPerSm, 0}, {PlanOp::kMul, 0},
-                  {PlanOp::kMin, 0}};
+  PlanExpression& grid = plan.grid[0];
+  for (const std::string& extent : row_extents(program)) {
+    const bool first = grid.empty();
+    const int symbol = find_symbol(key, extent);
+    if (symbol < 0) return internal_error("tile program has a rows loop that is over no symbol");
+    grid.push_back(symbol_term(symbol));
+    if (!first) grid.push_back({PlanOp::kMax, 0});
+  }
+  if (grid.empty()) return internal_error("tile program has no rows loop");
+  const PlanExpression blocks = {constant_term(rows.threads.rows_per_block),
+                                 {PlanOp::kCeilDiv, 0},
+                                 {PlanOp::kSmCount, 0},
+                                 {PlanOp::kBlocksPerSm, 0},
+                                 {PlanOp::kMul, 0},
+                                 {PlanOp::kMin, 0}};
+  grid.insert(grid.end(), blocks.begin(), blocks.end());
   plan.grid[1] = plan.grid[2] = {constant_term(1)};
-  plan.block = {program.block_threads, 1, 1};
-  const std::vector<uint16_t> offsets = kernel::parameter_offsets(program);
+  plan.block = {kernel.block_threads, 1, 1};
+  const std::vector<uint16_t> offsets = kernel::parameter_offsets(kernel);
   for (size_t i = 0; i < parameters.size(); ++i) {
     plan.parameters.push_back(
         {offsets[i], static_cast<uint8_t>(kernel::bytes_of(parameters[i].type)), parameters[i].value});
@@ -145,13 +187,21 @@ FactSet premises(const tile::Program& program, const std::vector<HostParameter>&
   for (const HostParameter& p : parameters) used.insert(p.name);
   std::set<std::string> moved;  // operands of copies, and their strides
   int64_t widest = 1;
-  for (const CopyPlan& copy : rows.copies) {
-    for (const Stream& stream : copy.streams) widest = std::max(widest, stream.width);
-    for (tile::ViewId id : {copy.copy.view, copy.copy.source}) {
+  const auto moves = [&](const tile::Node& node) {
+    for (tile::ViewId id : {node.view, node.source}) {
+      if (id == tile::kNone) continue;
       const tile::View& view = program.views()[id];
       moved.insert(view.name);
       for (const tile::Dimension& d : view.dims) moved.insert(d.stride.symbol);
     }
+  };
+  for (const CopyPlan& copy : rows.copies) {
+    for (const Stream& stream : copy.streams) widest = std::max(widest, stream.width);
+    moves(copy.copy);
+  }
+  for (const TransposePlan& plan : rows.transposes) {
+    widest = std::max<int64_t>({widest, plan.vector, int64_t{plan.group} * plan.element});
+    moves(plan.node);
   }
   FactSet result;
   const auto symbols = symbols_of(key.op());

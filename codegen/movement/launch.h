@@ -16,7 +16,7 @@
 
 namespace tailor::codegen::movement {
 
-// A kernel parameter: a host symbol, or one of the two numbers that the plan computes.
+// A kernel parameter: a host symbol, or a number that the plan computes.
 struct HostParameter {
   std::string name;
   kernel::Type type = kernel::Type::kI64;
@@ -24,14 +24,19 @@ struct HostParameter {
   PlanExpression value;
 };
 
-inline constexpr const char* kChunk = "chunk";    // rows per block
 inline constexpr const char* kReport = "report";  // 1 if a status word was supplied
+// Rows per block of the program's n-th rows loop: "chunk", "chunk1", …
+std::string chunk_name(size_t n);
+// The reciprocal of a symbol (see PlanOp::kMagicMultiplier).
+std::string multiplier_name(const std::string& symbol);
+std::string shift_name(const std::string& symbol);
 
 // What the program and the plan mention, each once: addresses first, then strides, then extents.
 Expected<std::vector<HostParameter>> host_parameters(const tile::Program& program, const RowPlan& rows, const Key& key);
 
-LaunchPlan launch_plan(const kernel::Program& program, const std::vector<HostParameter>& parameters,
-                       const RowPlan& rows, uint16_t rows_symbol);
+// As many blocks as the longest rows loop occupies, at most as many as are resident at once.
+Expected<LaunchPlan> launch_plan(const tile::Program& program, const kernel::Program& kernel,
+                                 const std::vector<HostParameter>& parameters, const RowPlan& rows, const Key& key);
 
 // The facts of the key that the code stands on: static values, ranges of its parameters, exact strides it folded, and
 // divisibility by the widest access it makes, not by all that the key knows.

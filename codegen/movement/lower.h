@@ -1,10 +1,11 @@
 // Lowers a tile program to a kernel: who moves what, in which order, with which instructions. Nothing is left to decide
 // after this.
 //
-// A block owns a contiguous chunk of rows; a group of L threads moves a row at a time, the groups of a block step
-// through its chunk:
+// In every rows loop a block owns a contiguous chunk of rows; a group of L threads moves a row at a time, the groups of
+// a block step through its chunk:
 //
-//   chunk = max(rows_per_block, ceil(rows / (sm_count * occupancy)))     grid = min(ceil(rows / rows_per_block), …)
+//   chunk = max(rows_per_block, ceil(rows / (sm_count * occupancy)))     of each loop
+//   grid  = min(ceil(rows / rows_per_block), sm_count * occupancy)       rows of the longest loop
 //   row   = ctaid * chunk + tid / L,  + rows_per_block each time, while row < min((ctaid + 1) * chunk, rows)
 //
 // Row arithmetic is unsigned: ctaid * chunk < rows + grid < 2^32 and the step adds at most 256. A `search` is binary

@@ -2,95 +2,24 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include <fmt/format.h>
+
+#include "codegen/movement/rotate.h"
 
 namespace tailor::codegen::movement {
 namespace {
 
 constexpr int kWarp = 32;
-constexpr int64_t kVectorLimit = (int64_t{1} << 31) - 1;
-
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// In elements, as plan_copy counts.
-layout::Stride in_elements(const tile::Stride& stride, int64_t element) {
-  if (stride.exact) return layout::Stride::constant(*stride.exact / element);
-  return layout::Stride::symbolic(stride.symbol, std::max<int64_t>(1, stride.divisor / element));
-}
-
-tile::Stride in_bytes(const layout::Stride& stride, int64_t element) {
-  if (stride.is_constant()) return tile::Stride::constant(stride.value * element);
-  return tile::Stride::of(stride.symbol, stride.divisor * element);
-}
-
-layout::CopySide side_of(const tile::View& view) {
-  layout::CopySide side;
-  side.operand = view.name;
-  side.base = {view.base_align, 0};
-  const size_t outer = view.dims.size() - 2;
-  for (size_t i = 0; i < view.dims.size(); ++i) {
-    const layout::Stride stride = in_elements(view.dims[i].stride, view.element_bytes);
-    if (i < outer) {
-      const auto& exact = view.dims[i].extent.exact;
-      side.outer.push_back({view.dims[i].extent.symbol, stride, exact ? *exact : layout::OuterDim::kUnknownExtent});
-    } else {
-      side.within.push_back(stride);
-    }
-  }
-  return side;
-}
-
-Expected<layout::CopyShape> shape_of(const tile::View& source, const tile::View& target, int64_t max_vector_bytes) {
-  layout::CopySpace space;
-  const char* names[] = {"h", "d"};
-  for (size_t i = 0; i < 2; ++i)
-    space.dims.push_back({names[i], *source.dims[source.dims.size() - 2 + i].extent.exact});
-  return layout::plan_copy(space, side_of(source), side_of(target), source.element_bytes, {}, max_vector_bytes);
-}
-
-Expected<CopyPlan> plan(const tile::Program& program, const tile::Node& copy, Lowering lowering) {
-  const tile::View &source = program.views()[copy.source], &target = program.views()[copy.view];
-  CopyPlan plan;
-  plan.copy = copy;
-  TAILOR_ASSIGN_OR_RETURN(plan.shape, shape_of(source, target, 16));
-  const bool masked = lowering == Lowering::kPow2Mask;
-  if (masked && !plan.shape.tail.empty()) {
-    // Masks cover whole vectors: the width that divides the run is that of its last tail piece.
-    const int64_t width = plan.shape.tail.back().width;
-    TAILOR_ASSIGN_OR_RETURN(plan.shape, shape_of(source, target, width));
-  }
-  const layout::CopyShape& shape = plan.shape;
-  std::vector<Digit> runs;
-  for (auto d = shape.run_dims.rbegin(); d != shape.run_dims.rend(); ++d) {
-    runs.push_back({d->name, d->extent, d->extent, in_bytes(d->src_stride, source.element_bytes),
-                    in_bytes(d->dst_stride, source.element_bytes)});
-  }
-  const auto stream = [&](int64_t width, int64_t offset, int64_t per_run, bool is_body) -> Expected<Stream> {
-    Stream s{width, offset, 1, 1, {}, is_body};
-    if (per_run > 1) {
-      const tile::Stride step = tile::Stride::constant(width);
-      s.digits.push_back({"vector", per_run, per_run, step, step});
-    }
-    s.digits.insert(s.digits.end(), runs.begin(), runs.end());
-    for (Digit& d : s.digits) {
-      if (masked) d.padded = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(d.radix)));
-      s.count *= d.radix;
-      if (s.padded_count <= kVectorLimit) s.padded_count *= d.padded;
-    }
-    if (s.padded_count > kVectorLimit) {
-      return unsupported(fmt::format("a row of {} takes {} vectors; {} handles rows of less than 2^31", source.name,
-                                     s.padded_count, to_string(lowering)));
-    }
-    return s;
-  };
-  TAILOR_ASSIGN_OR_RETURN(Stream body, stream(shape.vector_bytes, 0, shape.vectors_per_run, true));
-  plan.streams.push_back(std::move(body));
-  for (const layout::TailPiece& piece : shape.tail) {
-    TAILOR_ASSIGN_OR_RETURN(Stream tail, stream(piece.width, piece.offset, 1, false));
-    plan.streams.push_back(std::move(tail));
-  }
-  return plan;
+Expected<CopyPlan> plan(const tile::Program& program, const tile::Node& copy, size_t loop, Lowering lowering) {
+  const tile::View& target = program.views()[copy.view];
+  const tile::View& source = copy.source == tile::kNone ? target : program.views()[copy.source];
+  TAILOR_ASSIGN_OR_RETURN(RowStreams row, copy.op == tile::Op::kRotate ? rotate_streams(program, copy, lowering)
+                                                                       : copy_streams(source, target, lowering));
+  return CopyPlan{copy, loop, std::move(row.shape), std::move(row.streams)};
 }
 
 }  // namespace
@@ -99,7 +28,11 @@ bool CopyPlan::same_geometry(const CopyPlan& other) const {
   if (streams.size() != other.streams.size()) return false;
   for (size_t i = 0; i < streams.size(); ++i) {
     const Stream &a = streams[i], &b = other.streams[i];
-    if (a.width != b.width || a.count != b.count || a.padded_count != b.padded_count) return false;
+    if (a.rotates || b.rotates) return false;
+    if (a.width != b.width || a.count != b.count || a.padded_count != b.padded_count ||
+        a.source_ratio != b.source_ratio || a.target_ratio != b.target_ratio) {
+      return false;
+    }
   }
   return true;
 }
@@ -165,15 +98,75 @@ int choose_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes,
   return best == 0 || (vectors > kWarp && cost(kWarp) < best_cost) ? kWarp : best;
 }
 
-Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows, Lowering lowering) {
+const TransposePlan* RowPlan::transpose_of(size_t loop) const {
+  for (const TransposePlan& plan : transposes) {
+    if (plan.loop == loop) return &plan;
+  }
+  return nullptr;
+}
+
+// Whether a copy's rows are contiguous in the source, while it is neighbouring rows that are in the target.
+bool crosses(const tile::Program& program, const tile::Node& node) {
+  if (node.op != tile::Op::kCopy) return false;
+  const tile::View &target = program.views()[node.view], &source = program.views()[node.source];
+  const int64_t element = target.element_bytes;
+  const tile::Dimension& line = target.dims[target.dims.size() - 3];
+  return source.dims.back().stride.exact == element && target.dims.back().stride.exact != element &&
+         target.dims[target.dims.size() - 2].extent.exact == int64_t{1} && line.stride.exact == element &&
+         line.extent.exact != int64_t{1};
+}
+
+// Reads are as wide as the source's base and row stride allow; under predicates they divide the row as well.
+TransposePlan plan_transpose(const tile::Program& program, const tile::Node& node, size_t loop, Lowering lowering) {
+  const tile::View& source = program.views()[node.source];
+  TransposePlan plan;
+  plan.node = node;
+  plan.loop = loop;
+  plan.element = source.element_bytes;
+  plan.group = node.op == tile::Op::kTranspose ? static_cast<int>(node.immediate) : 1;
+  const tile::Dimension& dim = source.dims.back();
+  plan.row_bytes = *dim.extent.exact * source.element_bytes;
+  const bool run = dim.stride.exact == int64_t{plan.element} || *dim.extent.exact == 1;
+  int64_t divisor = std::gcd(int64_t{16}, source.base_align);
+  for (size_t d = 0; d + 2 < source.dims.size(); ++d) {
+    const tile::Stride& stride = source.dims[d].stride;
+    divisor = std::gcd(divisor, stride.exact ? *stride.exact : stride.divisor);
+  }
+  if (lowering != Lowering::kTail) divisor = std::gcd(divisor, plan.row_bytes);
+  plan.vector = run ? static_cast<int>(divisor) : plan.element;
+  return plan;
+}
+
+Expected<RowPlan> plan_rows(const tile::Program& program, Lowering lowering) {
   RowPlan result;
   result.lowering = lowering;
-  for (const tile::Node& node : rows.body) {
-    if (node.op != tile::Op::kCopy) continue;
-    TAILOR_ASSIGN_OR_RETURN(CopyPlan copy, plan(program, node, lowering));
-    result.copies.push_back(std::move(copy));
+  size_t most_copies = 0;  // per row of one loop
+  for (size_t loop = 0; loop < program.body().size(); ++loop) {
+    Status status;
+    size_t copies = 0;
+    tile::for_each_node(program.body()[loop].body, [&](const tile::Node& node) {
+      if (node.op == tile::Op::kTranspose || crosses(program, node)) {
+        result.transposes.push_back(plan_transpose(program, node, loop, lowering));
+        return;
+      }
+      if (!status.ok() || !tile::is_mover(node.op)) return;
+      Expected<CopyPlan> copy = plan(program, node, loop, lowering);
+      status = copy.status();
+      if (!status.ok()) return;
+      result.copies.push_back(std::move(*copy));
+      copies += node.op != tile::Op::kFill;
+    });
+    TAILOR_RETURN_IF_ERROR(status);
+    most_copies = std::max(most_copies, copies);
   }
-  if (result.copies.empty()) return invalid_argument("the tile program moves no row");
+  if (!result.transposes.empty()) {
+    if (!result.copies.empty()) return unsupported("a kernel that transposes some rows and copies others");
+    result.threads = {
+        kMaxBlockThreads / TransposePlan::kTileRows, TransposePlan::kTileRows,
+        fmt::format("tiles of {} rows and {} bytes", TransposePlan::kTileRows, TransposePlan::kTileBytes)};
+    return result;
+  }
+  if (most_copies == 0) return invalid_argument("the tile program moves no row");
   const auto widest =
       std::max_element(result.copies.begin(), result.copies.end(),
                        [](const CopyPlan& a, const CopyPlan& b) { return a.streams[0].count < b.streams[0].count; });
@@ -182,7 +175,7 @@ Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows
   switch (lowering) {
     case Lowering::kTail:
       threads.lanes =
-          choose_lanes(body.count, widest->shape.vectors_per_run, body.width, static_cast<int>(result.copies.size()));
+          choose_lanes(body.count, widest->shape.vectors_per_run, body.width, static_cast<int>(most_copies));
       threads.why =
           body.count % threads.lanes == 0
               ? fmt::format("{} vectors = {} lanes * {} waves, exactly", body.count, threads.lanes,

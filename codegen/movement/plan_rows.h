@@ -4,22 +4,22 @@
 // Example: [H, D] = [8, 128] of 2 bytes, one run of 2048 bytes, vectors of 16: V = 128 vectors per row. The tail
 // lowering takes L = 16 lanes and 8 waves (V = L * 8): wave i of lane l moves vector l + 16 i, no access needs a guard.
 //
-// A *stream* is the accesses of one width of one copy: the body (vectors_per_run per run) or one tail piece (one per
-// run). A *wave* is one access per lane of a stream. A stream of `count` accesses takes count / L full waves and, when
-// L does not divide it, one more with
+// A *wave* is one access per lane of a stream (streams.h). A stream of `count` accesses takes count / L full waves and,
+// when L does not divide it, one more with
 //   tail       `count % L` lanes, under one lane test for all of them;
 //   guarded    a predicate `v < count` (on every wave, the full ones too);
 //   pow2-mask  a predicate per digit, the digits being padded to powers of two.
 //
-// Thread-safety: pure functions. Errors: kInvalidArgument from plan_copy; kUnsupported for a padded row of 2^31
-// vectors.
+// Thread-safety: pure functions. Errors: those of streams.h.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "codegen/layout/vector_width.h"
+#include "codegen/movement/streams.h"
 #include "codegen/tile/tile.h"
 #include "tailor/status.h"
 #include "tailor/types.h"
@@ -30,28 +30,28 @@ inline constexpr int kMaxBlockThreads = 256;
 inline constexpr int kMaxInFlight = 8;       // vectors a thread holds between its loads and its stores
 inline constexpr int kMaxHoistedWaves = 16;  // more than this and offsets are decoded in a loop over waves
 
-// One digit of the linear access index of a stream, fastest first.
-struct Digit {
-  std::string name;
-  int64_t radix = 1;
-  int64_t padded = 1;           // == radix, except under pow2-mask
-  tile::Stride source, target;  // bytes per step
-};
-
-struct Stream {
-  int64_t width = 0;   // bytes per access
-  int64_t offset = 0;  // bytes from the start of a run
-  int64_t count = 0;   // accesses per row
-  int64_t padded_count = 0;
-  std::vector<Digit> digits;  // product of radices == count
-  bool is_body = true;
-};
-
+// How one node moves rows: a copy, a conversion, or a fill, whose streams are those of a copy of its target onto
+// itself.
 struct CopyPlan {
   tile::Node copy;
+  size_t loop = 0;  // index into the program's body
   layout::CopyShape shape;
   std::vector<Stream> streams;
   bool same_geometry(const CopyPlan& other) const;  // equal streams but for symbols
+};
+
+// How a loop transposes its rows (transpose_rows.h).
+struct TransposePlan {
+  static constexpr int kTileRows = 64, kTileBytes = 128;
+  tile::Node node;
+  size_t loop = 0;
+  int element = 1;        // bytes
+  int vector = 1;         // bytes of a read
+  int64_t row_bytes = 0;  // D elements
+  int group = 1;          // rows of one store
+  int granule() const { return element > 4 ? element : 4; }
+  // The k of transpose_rows.h: a warp reads group / 2 columns at once, one if that is none.
+  int turn() const { return std::max(1, group / 2 * element / granule()); }
 };
 
 struct ThreadMap {
@@ -65,12 +65,14 @@ struct ThreadMap {
 
 struct RowPlan {
   Lowering lowering = Lowering::kTail;
-  std::vector<CopyPlan> copies;  // in program order
+  std::vector<CopyPlan> copies;  // in program order, of all rows loops
+  std::vector<TransposePlan> transposes;
   ThreadMap threads;
+  const TransposePlan* transpose_of(size_t loop) const;  // null: the loop moves its rows otherwise
 };
 
-// Plans every copy of the rows loop.
-Expected<RowPlan> plan_rows(const tile::Program& program, const tile::Node& rows, Lowering lowering);
+// Plans every node that moves rows, of every rows loop. All loops of a kernel share one division of the block.
+Expected<RowPlan> plan_rows(const tile::Program& program, Lowering lowering);
 
 // The lanes of the tail lowering for a row of V vectors in runs of `vectors_per_run`, `copies` copies per row (exposed
 // for tests): the divisor of V whose rows cost the fewest instructions and sectors, or 32 and a remainder.

@@ -4,11 +4,13 @@
 
 namespace tailor::codegen::ops {
 
-// kPageSize is the first symbol of every operation's table.
-static_assert(static_cast<int>(gather::kPageSize) == 0 && static_cast<int>(append::kPageSize) == 0);
-
 KeyViews::KeyViews(const Key& key)
-    : facts_(facts_of(key)), symbols_(symbols_of(key.op())), element_bytes_(1 << key.get(KeyField::kElementLog2)) {}
+    : facts_(facts_of(key)),
+      symbols_(symbols_of(key.op())),
+      element_bytes_(1 << key.get(KeyField::kElementLog2)),
+      index_bytes_(1 << key.get(KeyField::kIndexLog2)),
+      source_type_(static_cast<DType>(key.get(KeyField::kSourceType))),
+      target_type_(static_cast<DType>(key.get(KeyField::kTargetType))) {}
 
 std::string KeyViews::name(uint16_t symbol) const { return std::string(symbols_[symbol].name); }
 
@@ -20,12 +22,6 @@ bool KeyViews::find_exact(uint16_t symbol, int64_t& value) const {
     }
   }
   return false;
-}
-
-int64_t KeyViews::exact(uint16_t symbol) const {
-  int64_t value = 0;
-  find_exact(symbol, value);
-  return value;
 }
 
 int64_t KeyViews::divisor(uint16_t symbol) const {
@@ -47,8 +43,9 @@ tile::Stride KeyViews::stride(uint16_t symbol) const {
   return tile::Stride::of(name(symbol), divisor(symbol));
 }
 
-tile::View KeyViews::index_array(uint16_t address, tile::Extent extent) const {
-  return {name(address), tile::Role::kRead, 4, divisor(address), {{std::move(extent), tile::Stride::constant(4)}}};
+tile::View KeyViews::index_array(uint16_t address, tile::Extent extent, int bytes) const {
+  return {
+      name(address), tile::Role::kRead, bytes, divisor(address), {{std::move(extent), tile::Stride::constant(bytes)}}};
 }
 
 tile::View KeyViews::index_table(uint16_t address, tile::Extent rows, tile::Extent columns,
@@ -68,6 +65,49 @@ tile::View KeyViews::rows(uint16_t address, tile::Role role, std::vector<tile::E
   view.dims.push_back({extent(heads), stride(strides.heads)});
   view.dims.push_back({extent(head_dim), stride(strides.dims)});
   return view;
+}
+
+tile::View KeyViews::dense_vectors(uint16_t address, tile::Role role, tile::Extent rows, uint16_t dim) const {
+  const tile::Extent d = extent(dim);
+  const tile::Stride row = tile::Stride::constant(*d.exact * element_bytes_);
+  return {name(address),
+          role,
+          element_bytes_,
+          divisor(address),
+          {{std::move(rows), row},
+           {tile::Extent::constant(1), tile::Stride::constant(0)},
+           {d, tile::Stride::constant(element_bytes_)}}};
+}
+
+tile::View KeyViews::vectors(uint16_t address, tile::Role role, std::vector<tile::Extent> outer,
+                             const std::vector<uint16_t>& strides, uint16_t dim_stride, uint16_t dim) const {
+  tile::View view{name(address), role, element_bytes_, divisor(address), {}};
+  for (size_t i = 0; i < outer.size(); ++i) view.dims.push_back({std::move(outer[i]), stride(strides[i])});
+  view.dims.push_back({tile::Extent::constant(1), tile::Stride::constant(0)});
+  view.dims.push_back({extent(dim), stride(dim_stride)});
+  return view;
+}
+
+tile::View KeyViews::typed(tile::View view, DType type) {
+  view.element_bytes = tailor::element_bytes(type);
+  view.type = type;
+  return view;
+}
+
+tile::View KeyViews::numbers(uint16_t address, tile::Extent rows, uint16_t row_stride, int64_t dim) const {
+  const int bytes = tailor::element_bytes(target_type_);
+  return {name(address),
+          tile::Role::kRead,
+          bytes,
+          divisor(address),
+          {{std::move(rows), stride(row_stride)}, {tile::Extent::constant(dim), tile::Stride::constant(bytes)}},
+          target_type_};
+}
+
+tile::View KeyViews::number(uint16_t address) const {
+  return {
+      name(address),  tile::Role::kRead, 4, divisor(address), {{tile::Extent::constant(1), tile::Stride::constant(0)}},
+      DType::kFloat32};
 }
 
 }  // namespace tailor::codegen::ops

@@ -1,4 +1,4 @@
-// The operations as tile programs. Adding an operation means one file pair like the two here, and its line in
+// The operations as tile programs. Adding an operation means one file pair like those here, and its line in
 // TAILOR_OPS (tailor/ops.h) and build_tile below.
 //
 // Thread-safety: pure functions. Errors: kInvalidArgument for a key that `validate` refuses or a fact that is missing.

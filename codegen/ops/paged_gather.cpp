@@ -42,7 +42,7 @@ Expected<tile::Program> paged_gather(const Key& key) {
     const auto t = b.sub("t", row, segment.begin);
     const auto length = b.load("length", lengths, {segment.index});
     b.check({term(t), term(length.value)}, {Relation::kLess}, DeviceFault::kSeqLenMismatch, segment.index);
-    const auto place = b.resolve(t, views.page_size());
+    const auto place = b.resolve(t, extent(kPageSize));
     b.check({term(place.column), symbol(views.name(kMaxPages))}, {Relation::kLess}, DeviceFault::kBlockTableColumn,
             row);
     const auto page = b.load("page", table, {segment.index, place.column});

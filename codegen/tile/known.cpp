@@ -88,20 +88,31 @@ void Known::learn(const Program& program, const Node& node) {
       assume(constant(0), Relation::kLessEqual, term(node.results[0]));
       assume(term(node.results[0]), Relation::kLessEqual, term(node.operands[0]));
       return;
+    case Op::kSum:
+      for (ValueId operand : node.operands) assume(term(operand), Relation::kLessEqual, term(node.results[0]));
+      assume(constant(0), Relation::kLessEqual, term(node.results[0]));
+      assume(term(node.results[0]), Relation::kLess, Term{kNone, node.extent});
+      return;
     case Op::kResolve:
+      if (!node.extent.exact) return;
       for (ValueId result : node.results) {
         assume(constant(0), Relation::kLessEqual, term(result));
         assume(term(result), Relation::kLessEqual, term(node.operands[0]));
       }
-      assume(term(node.results[1]), Relation::kLess, constant(node.immediate));
+      assume(term(node.results[1]), Relation::kLess, constant(*node.extent.exact));
       return;
     case Op::kCheck:
+    case Op::kWhen:  // of its first body
       for (size_t i = 0; i < node.relations.size(); ++i) assume(node.chain[i], node.relations[i], node.chain[i + 1]);
       return;
     case Op::kToken:
     case Op::kJoin:
     case Op::kLoad:
     case Op::kCopy:
+    case Op::kFill:
+    case Op::kConvert:
+    case Op::kRotate:
+    case Op::kTranspose:
     case Op::kEach:
     case Op::kRows:
       return;

@@ -10,6 +10,7 @@ namespace tailor::codegen::tile {
 namespace {
 
 constexpr size_t kMaxTextBytes = size_t{1} << 20;
+constexpr int kMaxDepth = 8;
 
 // Tokens: words [A-Za-z_][A-Za-z0-9_]*, integers, %name, @name, and the punctuation below; // starts a comment.
 class Lexer {
@@ -179,6 +180,11 @@ class Parser {
     TAILOR_ASSIGN_OR_RETURN(const int64_t element, integer());
     if (element < 1 || element > 8) return lexer_.error("an element size from 1 to 8 bytes");
     view.element_bytes = static_cast<int>(element);
+    if (lexer_.peek() != "base") {
+      view.type = parse_dtype(lexer_.peek());
+      if (!view.type) return lexer_.error("base, or the type of the elements");
+      lexer_.take();
+    }
     TAILOR_RETURN_IF_ERROR(expect("base"));
     TAILOR_ASSIGN_OR_RETURN(view.base_align, integer());
     TAILOR_RETURN_IF_ERROR(expect("["));
@@ -219,6 +225,26 @@ class Parser {
     return expect("]");
   }
 
+  // ["by" @table ["[" indices "]"] {"," …}], every table at the same indices
+  Status tables(Node& node) {
+    if (!lexer_.accept("by")) return {};
+    do {
+      std::vector<ValueId> indices;
+      TAILOR_ASSIGN_OR_RETURN(const ViewId table, view_use());
+      if (lexer_.accept("[")) {
+        do {
+          TAILOR_ASSIGN_OR_RETURN(const ValueId index, use());
+          indices.push_back(index);
+        } while (lexer_.accept(","));
+        TAILOR_RETURN_IF_ERROR(expect("]"));
+      }
+      if (!node.tables.empty() && indices != node.table_indices) return lexer_.error("tables at the same indices");
+      node.tables.push_back(table);
+      node.table_indices = std::move(indices);
+    } while (lexer_.accept(","));
+    return {};
+  }
+
   Status after(Node& node) {
     if (!lexer_.accept("after")) return {};
     TAILOR_ASSIGN_OR_RETURN(node.after, use());
@@ -241,13 +267,11 @@ class Parser {
     return t;
   }
 
-  Status check() {
-    Node node;
-    node.op = Op::kCheck;
-    TAILOR_RETURN_IF_ERROR(expect("check"));
+  // Terms and relations up to `end`.
+  Status chain(Node& node, std::string_view end) {
     TAILOR_ASSIGN_OR_RETURN(Term first, check_term());
     node.chain.push_back(std::move(first));
-    while (lexer_.peek() != "else") {
+    while (lexer_.peek() != end) {
       bool found = false;
 #define X(name, text)                         \
   if (!found && lexer_.accept(text)) {        \
@@ -256,25 +280,60 @@ class Parser {
   }
       TAILOR_TILE_RELATIONS(X)
 #undef X
-      if (!found) return lexer_.error("<, <=, == or else");
+      if (!found) return lexer_.error(fmt::format("<, <=, == or {}", end));
       TAILOR_ASSIGN_OR_RETURN(Term next, check_term());
       node.chain.push_back(std::move(next));
     }
+    return {};
+  }
+
+  // "else" ("skip" | fault "at" %index)
+  Status failure(Node& node) {
     TAILOR_RETURN_IF_ERROR(expect("else"));
-    if (!lexer_.accept("skip")) {
-      const auto fault = parse_fault(lexer_.peek());
-      if (!fault) return lexer_.error("skip or the name of a device fault");
-      lexer_.take();
-      node.fault = *fault;
-      TAILOR_RETURN_IF_ERROR(expect("at"));
-      TAILOR_ASSIGN_OR_RETURN(node.fault_index, use());
-    }
+    if (lexer_.accept("skip")) return {};
+    const auto fault = parse_fault(lexer_.peek());
+    if (!fault) return lexer_.error("skip or the name of a device fault");
+    lexer_.take();
+    node.fault = *fault;
+    TAILOR_RETURN_IF_ERROR(expect("at"));
+    TAILOR_ASSIGN_OR_RETURN(node.fault_index, use());
+    return {};
+  }
+
+  Status check() {
+    Node node;
+    node.op = Op::kCheck;
+    TAILOR_RETURN_IF_ERROR(expect("check"));
+    TAILOR_RETURN_IF_ERROR(chain(node, "else"));
+    TAILOR_RETURN_IF_ERROR(failure(node));
     builder_.append(std::move(node));
     return {};
   }
 
+  Status when(int depth) {
+    Node node;
+    node.op = Op::kWhen;
+    lexer_.take();
+    TAILOR_RETURN_IF_ERROR(chain(node, "{"));
+    TAILOR_ASSIGN_OR_RETURN(node.body, block(depth));
+    TAILOR_RETURN_IF_ERROR(expect("otherwise"));
+    TAILOR_ASSIGN_OR_RETURN(node.otherwise, block(depth));
+    builder_.append(std::move(node));
+    return {};
+  }
+
+  // "{" nodes "}"
+  Expected<std::vector<Node>> block(int depth) {
+    if (depth >= kMaxDepth) return lexer_.error(fmt::format("bodies nested at most {} deep", kMaxDepth));
+    TAILOR_RETURN_IF_ERROR(expect("{"));
+    Status status;
+    std::vector<Node> body = builder_.nested([&] { status = nodes(depth + 1); });
+    TAILOR_RETURN_IF_ERROR(status);
+    TAILOR_RETURN_IF_ERROR(expect("}"));
+    return body;
+  }
+
   Status loop(Op op, int depth) {
-    if (depth >= 8) return lexer_.error("loops nested at most 8 deep");
     Node node;
     node.op = op;
     lexer_.take();
@@ -283,11 +342,7 @@ class Parser {
     TAILOR_ASSIGN_OR_RETURN(node.extent, extent());
     TAILOR_ASSIGN_OR_RETURN(const ValueId iv, define(name, Type::kScalar));
     node.results = {iv};
-    TAILOR_RETURN_IF_ERROR(expect("{"));
-    Status status;
-    node.body = builder_.nested([&] { status = nodes(depth + 1); });
-    TAILOR_RETURN_IF_ERROR(status);
-    TAILOR_RETURN_IF_ERROR(expect("}"));
+    TAILOR_ASSIGN_OR_RETURN(node.body, block(depth));
     builder_.append(std::move(node));
     return {};
   }
@@ -301,6 +356,8 @@ class Parser {
         status = loop(Op::kRows, depth);
       } else if (lexer_.peek() == to_string(Op::kCheck)) {
         status = check();
+      } else if (lexer_.peek() == to_string(Op::kWhen)) {
+        status = when(depth);
       } else {
         status = definition();
       }
@@ -366,19 +423,57 @@ class Parser {
         TAILOR_RETURN_IF_ERROR(value());
         return after(node);
       }
-      case Op::kAdd:
-      case Op::kResolve: {
+      case Op::kAdd: {
         TAILOR_RETURN_IF_ERROR(value());
-        TAILOR_RETURN_IF_ERROR(expect(node.op == Op::kAdd ? "," : "by"));
+        TAILOR_RETURN_IF_ERROR(expect(","));
         TAILOR_ASSIGN_OR_RETURN(node.immediate, integer());
         return {};
       }
+      case Op::kSum: {
+        TAILOR_RETURN_IF_ERROR(value());
+        TAILOR_RETURN_IF_ERROR(expect(","));
+        TAILOR_RETURN_IF_ERROR(value());
+        TAILOR_RETURN_IF_ERROR(expect("below"));
+        TAILOR_ASSIGN_OR_RETURN(node.extent, extent());
+        return failure(node);
+      }
+      case Op::kResolve: {
+        TAILOR_RETURN_IF_ERROR(value());
+        TAILOR_RETURN_IF_ERROR(expect("by"));
+        TAILOR_ASSIGN_OR_RETURN(node.extent, extent());
+        return {};
+      }
       case Op::kCopy:
+      case Op::kTranspose:
         TAILOR_RETURN_IF_ERROR(place(node.view, node.indices));
         TAILOR_RETURN_IF_ERROR(expect("<-"));
         TAILOR_RETURN_IF_ERROR(place(node.source, node.source_indices));
+        if (node.op == Op::kTranspose) {
+          TAILOR_RETURN_IF_ERROR(expect("by"));
+          TAILOR_ASSIGN_OR_RETURN(node.immediate, integer());
+        }
         return after(node);
+      case Op::kConvert:
+      case Op::kRotate:
+        TAILOR_RETURN_IF_ERROR(place(node.view, node.indices));
+        TAILOR_RETURN_IF_ERROR(expect("<-"));
+        TAILOR_RETURN_IF_ERROR(place(node.source, node.source_indices));
+        TAILOR_RETURN_IF_ERROR(tables(node));
+        if (node.op == Op::kRotate) {
+          const auto style = parse_rope_style(lexer_.peek());
+          if (!style) return lexer_.error("halves or interleaved");
+          lexer_.take();
+          node.style = *style;
+        }
+        return after(node);
+      case Op::kFill: {
+        TAILOR_RETURN_IF_ERROR(place(node.view, node.indices));
+        TAILOR_RETURN_IF_ERROR(expect("with"));
+        TAILOR_ASSIGN_OR_RETURN(node.extent, extent());
+        return after(node);
+      }
       case Op::kCheck:
+      case Op::kWhen:
       case Op::kEach:
       case Op::kRows:
         break;

@@ -38,6 +38,17 @@ std::string place(const Program& program, ViewId view, const std::vector<ValueId
   return fmt::format("@{}[{}]", operand, names(program, indices));
 }
 
+// " by @cos[%at], @sin[%at]"; a table without indices is moved whole.
+std::string tables(const Program& program, const Node& node) {
+  std::string text;
+  for (ViewId table : node.tables) {
+    std::string at = place(program, table, node.table_indices);
+    if (node.table_indices.empty()) at.resize(at.size() - 2);
+    text += (text.empty() ? " by " : ", ") + at;
+  }
+  return text;
+}
+
 std::string chain(const Program& program, const Node& node) {
   std::string text;
   for (size_t i = 0; i < node.chain.size(); ++i) {
@@ -51,13 +62,23 @@ std::string chain(const Program& program, const Node& node) {
   return text;
 }
 
+std::string failure(const Program& program, const Node& node) {
+  if (node.fault == DeviceFault::kNone) return "skip";
+  return fmt::format("{} at {}", fault_name(node.fault), name(program, node.fault_index));
+}
+
 void print_nodes(const Program& program, const std::vector<Node>& nodes, int depth, std::string& out) {
   const std::string indent(static_cast<size_t>(depth) * 2, ' ');
   for (const Node& node : nodes) {
     out += indent + print_node(program, node);
-    if (node.op == Op::kEach || node.op == Op::kRows) {
+    if (is_loop(node.op) || node.op == Op::kWhen) {
       out += " {\n";
       print_nodes(program, node.body, depth + 1, out);
+      out += indent + "}";
+    }
+    if (node.op == Op::kWhen) {
+      out += " otherwise {\n";
+      print_nodes(program, node.otherwise, depth + 1, out);
       out += indent + "}";
     }
     out += '\n';
@@ -83,17 +104,29 @@ std::string print_node(const Program& program, const Node& node) {
     }
     case Op::kAdd:
       return fmt::format("{} {}, {}", lhs, names(program, node.operands), node.immediate);
+    case Op::kSum:
+      return fmt::format("{} {} below {} else {}", lhs, names(program, node.operands), to_string(node.extent),
+                         failure(program, node));
     case Op::kResolve:
-      return fmt::format("{} {} by {}", lhs, names(program, node.operands), node.immediate);
-    case Op::kCheck: {
-      const std::string otherwise = node.fault == DeviceFault::kNone ? std::string("skip")
-                                                                     : fmt::format("{} at {}", fault_name(node.fault),
-                                                                                   name(program, node.fault_index));
-      return fmt::format("check {} else {}", chain(program, node), otherwise);
-    }
+      return fmt::format("{} {} by {}", lhs, names(program, node.operands), to_string(node.extent));
+    case Op::kCheck:
+      return fmt::format("check {} else {}", chain(program, node), failure(program, node));
+    case Op::kWhen:
+      return fmt::format("when {}", chain(program, node));
+    case Op::kTranspose:
+      return fmt::format("{} {} <- {} by {}{}", lhs, place(program, node.view, node.indices),
+                         place(program, node.source, node.source_indices), node.immediate, after);
     case Op::kCopy:
       return fmt::format("{} {} <- {}{}", lhs, place(program, node.view, node.indices),
                          place(program, node.source, node.source_indices), after);
+    case Op::kConvert:
+    case Op::kRotate:
+      return fmt::format("{} {} <- {}{}{}{}", lhs, place(program, node.view, node.indices),
+                         place(program, node.source, node.source_indices), tables(program, node),
+                         node.op == Op::kRotate ? fmt::format(" {}", to_string(node.style)) : "", after);
+    case Op::kFill:
+      return fmt::format("{} {} with {}{}", lhs, place(program, node.view, node.indices), to_string(node.extent),
+                         after);
     case Op::kEach:
     case Op::kRows:
       return fmt::format("{} {} in {}", to_string(node.op), names(program, node.results), to_string(node.extent));
@@ -104,8 +137,8 @@ std::string print_node(const Program& program, const Node& node) {
 std::string print(const Program& program) {
   std::string out = fmt::format("tile @{} {{\n", program.entry());
   for (const View& view : program.views()) {
-    out += fmt::format("  view @{} {} element {} base {} [", view.name, to_string(view.role), view.element_bytes,
-                       view.base_align);
+    out += fmt::format("  view @{} {} element {}{} base {} [", view.name, to_string(view.role), view.element_bytes,
+                       view.type ? fmt::format(" {}", to_string(*view.type)) : "", view.base_align);
     for (size_t i = 0; i < view.dims.size(); ++i) {
       out += fmt::format("{}{}: {}", i > 0 ? ", " : "", to_string(view.dims[i].extent), to_string(view.dims[i].stride));
     }

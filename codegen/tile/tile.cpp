@@ -39,6 +39,9 @@ bool is_memory(Op op) {
   return false;
 }
 
+bool is_loop(Op op) { return op == Op::kEach || op == Op::kRows; }
+bool is_mover(Op op) { return op == Op::kCopy || op == Op::kFill || op == Op::kConvert || op == Op::kRotate; }
+
 std::string_view to_string(Relation relation) {
   switch (relation) {
 #define X(name, text)  \
@@ -176,15 +179,27 @@ ValueId Builder::sub(std::string name, ValueId a, ValueId b) {
   return node.results[0];
 }
 
-Builder::Place Builder::resolve(ValueId position, int64_t page_size) {
+Builder::Place Builder::resolve(std::string quotient, std::string remainder, ValueId position, Extent divisor) {
   Node node;
   node.op = Op::kResolve;
   node.operands = {position};
-  node.immediate = page_size;
-  const Place place{value("column", Type::kScalar), value("slot", Type::kScalar)};
+  node.extent = std::move(divisor);
+  const Place place{value(std::move(quotient), Type::kScalar), value(std::move(remainder), Type::kScalar)};
   node.results = {place.column, place.slot};
   append(std::move(node));
   return place;
+}
+
+ValueId Builder::sum(std::string name, ValueId a, ValueId b, Extent below, DeviceFault fault, ValueId fault_index) {
+  Node node;
+  node.op = Op::kSum;
+  node.operands = {a, b};
+  node.extent = std::move(below);
+  node.fault = fault;
+  node.fault_index = fault_index;
+  node.results = {value(std::move(name), Type::kScalar)};
+  append(node);
+  return node.results[0];
 }
 
 void Builder::check(std::vector<Term> chain, std::vector<Relation> relations, DeviceFault fault, ValueId fault_index) {
@@ -209,6 +224,77 @@ ValueId Builder::copy(ViewId target, std::vector<ValueId> target_indices, ViewId
   node.results = {value("m", Type::kToken)};
   append(node);
   return node.results[0];
+}
+
+ValueId Builder::transpose(ViewId target, ValueId begin, ValueId end, ViewId source, ValueId row, int64_t group,
+                           ValueId after) {
+  Node node;
+  node.immediate = group;
+  node.op = Op::kTranspose;
+  node.view = target;
+  node.indices = {begin, end};
+  node.source = source;
+  node.source_indices = {row};
+  node.after = after;
+  node.results = {value("m", Type::kToken)};
+  append(node);
+  return node.results[0];
+}
+
+ValueId Builder::convert(ViewId target, std::vector<ValueId> target_indices, ViewId source,
+                         std::vector<ValueId> source_indices, std::vector<ViewId> scale, ValueId after) {
+  Node node;
+  node.op = Op::kConvert;
+  node.view = target;
+  node.indices = std::move(target_indices);
+  node.source = source;
+  node.source_indices = std::move(source_indices);
+  node.tables = std::move(scale);
+  node.after = after;
+  node.results = {value("m", Type::kToken)};
+  append(node);
+  return node.results[0];
+}
+
+ValueId Builder::rotate(ViewId target, std::vector<ValueId> target_indices, ViewId source,
+                        std::vector<ValueId> source_indices, std::vector<ViewId> cos_sin, ValueId position,
+                        RopeStyle style, ValueId after) {
+  Node node;
+  node.op = Op::kRotate;
+  node.view = target;
+  node.indices = std::move(target_indices);
+  node.source = source;
+  node.source_indices = std::move(source_indices);
+  node.tables = std::move(cos_sin);
+  node.table_indices = {position};
+  node.style = style;
+  node.after = after;
+  node.results = {value("m", Type::kToken)};
+  append(node);
+  return node.results[0];
+}
+
+ValueId Builder::fill(ViewId target, std::vector<ValueId> target_indices, std::string bits, ValueId after) {
+  Node node;
+  node.op = Op::kFill;
+  node.view = target;
+  node.indices = std::move(target_indices);
+  node.extent = Extent::of(std::move(bits));
+  node.after = after;
+  node.results = {value("m", Type::kToken)};
+  append(node);
+  return node.results[0];
+}
+
+void Builder::when(std::vector<Term> chain, std::vector<Relation> relations, const std::function<void()>& body,
+                   const std::function<void()>& otherwise) {
+  Node node;
+  node.op = Op::kWhen;
+  node.chain = std::move(chain);
+  node.relations = std::move(relations);
+  node.body = nested(body);
+  node.otherwise = nested(otherwise);
+  append(std::move(node));
 }
 
 void Builder::each(std::string name, Extent extent, const std::function<void(ValueId)>& body) {

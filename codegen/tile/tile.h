@@ -22,13 +22,32 @@
 //   }
 //
 // Semantics. Scalars are 32-bit signed integers; symbols are host values, 0 <= symbol <= 2^31 - 1 for extents. A view
-// maps indices to base + Σ index·stride bytes. `rows` runs its body for every index of its extent, in any order; `each`
-// the same, but only when the named status word is there, and for its checks only. `check` ends the current iteration
-// when a comparison of its chain fails and, with a fault, reports it at the index given. `search` yields some s with
-// 0 <= s < extent - 1 and the two neighbours view[s], view[s + 1]; for a non-decreasing view that brackets the row it
-// is the bracketing s; otherwise nothing is known of it (the neighbours are havoced: check them); an iteration that has
-// no s at all ends. `resolve t by n` yields t / n and t mod n. `copy` moves the trailing two dimensions [H, D] of one
-// view to another.
+// maps indices to base + Σ index·stride bytes.
+//
+//   rows      runs its body for every index of its extent, in any order; every loop deals its own rows to all blocks
+//   each      the same, but only when the named status word is there, and for its checks only
+//   check     ends the current iteration when a comparison of its chain fails and, with a fault, reports it at the
+//   index
+//             given
+//   search    yields some s with 0 <= s < extent - 1 and the two neighbours view[s], view[s + 1]; for a non-decreasing
+//             view that brackets the row it is the bracketing s; otherwise nothing is known of it (the neighbours are
+//             havoced: check them); an iteration that has no s at all ends
+//   load      one entry of an int32 view, or of an int64 view: the entry if it lies in [0, 2^31), otherwise -1
+//   resolve   `resolve t by n` yields t / n and t mod n. When n is a symbol, its reciprocal comes from the host and
+//             nothing is known of the results (nor is there a quotient by 0): check them
+//   sum       `sum a, b below n` is a + b, and a check: the iteration goes on only where a + b < n
+//   when      runs its first body where the chain holds, its second otherwise; the last node of the body it stands in
+//   copy      moves the trailing two dimensions [H, D] of one view to another
+//   fill      writes the bits of one element, a host value (repeated to 64 bits), all over the trailing [H, D]
+//   convert   `convert @a[…] <- @b[…] by @scale` is a copy that computes a = cast(f32(b) * scale) of every element, in
+//             the types of the two views; without a scale nothing is multiplied. f16 and bf16 round to nearest even and
+//             overflow to infinity, fp8 saturates to its largest finite value, NaN stays NaN
+//   rotate    `rotate @a[…] <- @b[…] by @cos[%p], @sin[%p] halves` is a copy that turns the first R = 2 * (row of cos)
+//             elements of every head in pairs: x1 * cos[i] - x2 * sin[i], x2 * cos[i] + x1 * sin[i], in f32, every
+//             product rounded and then the sum. Pairs are (i, i + R/2), or (2i, 2i + 1) if `interleaved`
+//   transpose `transpose @a[begin, end] <- @b[row] by g`: element d of the row, 0 <= d < D, goes to the place
+//             begin * D + d * (end - begin) + (row - begin) of the dense view a [rows, 1, D]; begin and end are shown
+//             to be multiples of g, a power of two, by `resolve` and `check` of the remainders
 //
 // Order. Memory operations are unordered unless tokens order them, as in CUDA Tile IR: each takes an optional token
 // (`after %t`) and yields one; `token` makes a token that waits for nothing, `join` one that waits for all of its
@@ -54,13 +73,19 @@ namespace tailor::codegen::tile {
 #define TAILOR_TILE_OPS(X)                                                                            \
   X(kToken, "token", 1, false, "a token that waits for nothing")                                      \
   X(kJoin, "join", 1, false, "a token that waits for all operands, two or more")                      \
-  X(kLoad, "load", 2, true, "one element of an int32 view")                                           \
+  X(kLoad, "load", 2, true, "one entry of an int32 or int64 view")                                    \
   X(kSearch, "search", 4, true, "the segment of a row in a view of offsets: s, view[s], view[s + 1]") \
   X(kAdd, "add", 1, false, "scalar plus a constant; must not overflow")                               \
   X(kSub, "sub", 1, false, "a - b with 0 <= b <= a shown")                                            \
-  X(kResolve, "resolve", 2, false, "quotient and remainder of a non-negative scalar by a constant")   \
+  X(kSum, "sum", 1, false, "a + b, where it lies below an extent; otherwise the iteration ends")      \
+  X(kResolve, "resolve", 2, false, "quotient and remainder of a non-negative scalar by a host value") \
   X(kCheck, "check", 0, false, "ends the iteration unless the chain of comparisons holds")            \
+  X(kWhen, "when", 0, false, "one of two bodies, by a chain of comparisons")                          \
   X(kCopy, "copy", 1, true, "moves a row [H, D] between two views")                                   \
+  X(kFill, "fill", 1, true, "writes one element all over a row [H, D]")                               \
+  X(kConvert, "convert", 1, true, "moves a row [H, D], casting and scaling its elements")             \
+  X(kRotate, "rotate", 1, true, "moves a row [H, D], turning pairs of its elements")                  \
+  X(kTranspose, "transpose", 1, true, "moves a row of a segment into a column of its transpose")      \
   X(kEach, "each", 0, false, "loop over promises: runs only when a status word was supplied")         \
   X(kRows, "rows", 0, false, "loop over the rows to move")
 
@@ -72,6 +97,8 @@ enum class Op : uint8_t {
 std::string_view to_string(Op op);
 int result_count(Op op);
 bool is_memory(Op op);
+bool is_loop(Op op);   // each, rows
+bool is_mover(Op op);  // moves rows by itself: copy, fill, convert, rotate
 
 // name, text
 #define TAILOR_TILE_RELATIONS(X) X(kLess, "<") X(kLessEqual, "<=") X(kEqual, "==")
@@ -132,6 +159,7 @@ struct View {
   int element_bytes = 4;
   int64_t base_align = 4;  // bytes, a power of two that divides the address
   std::vector<Dimension> dims;
+  std::optional<DType> type = std::nullopt;  // of elements that are computed with
   friend bool operator==(const View&, const View&) = default;
 };
 
@@ -151,19 +179,23 @@ struct Term {
 struct Node {
   Op op = Op::kToken;
   std::vector<ValueId> results;
-  std::vector<ValueId> operands;  // join: tokens; search: row; add, resolve: a; sub: a, b
-  int64_t immediate = 0;          // add, resolve
-  ViewId view = kNone;            // load, search: what is read; copy: what is written
+  std::vector<ValueId> operands;  // join: tokens; search: row; add, resolve: a; sub, sum: a, b
+  int64_t immediate = 0;          // add; transpose: g
+  ViewId view = kNone;            // load, search: what is read; copy, fill, transpose: what is written
   std::vector<ValueId> indices;   // of `view`
-  ViewId source = kNone;          // copy: what is read
+  ViewId source = kNone;          // copy, convert, rotate, transpose: what is read
   std::vector<ValueId> source_indices;
+  std::vector<ViewId> tables;              // convert: the scale, or none; rotate: cos, sin
+  std::vector<ValueId> table_indices;      // of every table
   ValueId after = kNone;                   // token, memory operations only
-  std::vector<Term> chain;                 // check: terms[0] rel[0] terms[1] rel[1] …
+  std::vector<Term> chain;                 // check, when: terms[0] rel[0] terms[1] rel[1] …
   std::vector<Relation> relations;         // one fewer than terms
-  DeviceFault fault = DeviceFault::kNone;  // check: kNone skips silently
-  ValueId fault_index = kNone;             // check with a fault
-  Extent extent;                           // each, rows: the domain
-  std::vector<Node> body;                  // each, rows: results[0] is the induction variable
+  DeviceFault fault = DeviceFault::kNone;  // check, sum: kNone skips silently
+  ValueId fault_index = kNone;             // with a fault
+  RopeStyle style = RopeStyle::kHalves;    // rotate
+  Extent extent;                           // each, rows: the domain; resolve: n; sum: the bound; fill: the bits
+  std::vector<Node> body;                  // each, rows: results[0] is the induction variable; when: the chain holds
+  std::vector<Node> otherwise;             // when: it does not
   friend bool operator==(const Node&, const Node&) = default;
 };
 
@@ -199,10 +231,10 @@ std::optional<DeviceFault> parse_fault(std::string_view name);
 // The specification of a well-formed tile program. Types and arities; names unique; every value defined before use and
 // seen only inside its loop; and, with every loaded value taken for arbitrary:
 //  - each index of each access lies in [0, extent) of its dimension, shown from the checks passed before it;
-//  - `sub`, `add` and `resolve` cannot overflow or see a negative operand;
-//  - reads are of read views and writes of write views; `each` writes nothing; two accesses of one body to the same
-//  view,
-//    at least one a write, are ordered by tokens;
+//  - `sub`, `add`, `sum` and `resolve` cannot overflow or see a negative operand;
+//  - reads are of read views and writes of write views; `each` writes nothing; two accesses of one iteration to the
+//  same
+//    view, at least one a write, are ordered by tokens;
 //  - both sides of a copy have the same trailing [H, D], exact, and the same element.
 // Errors: kInvalidArgument naming node and rule.
 Status verify(const Program& program);
@@ -238,11 +270,25 @@ class Builder {
   struct Place {
     ValueId column, slot;
   };
-  Place resolve(ValueId position, int64_t page_size);
+  Place resolve(ValueId position, Extent page_size) {
+    return resolve("column", "slot", position, std::move(page_size));
+  }
+  Place resolve(std::string quotient, std::string remainder, ValueId position, Extent divisor);
+  ValueId sum(std::string name, ValueId a, ValueId b, Extent below, DeviceFault fault = DeviceFault::kNone,
+              ValueId fault_index = kNone);
   void check(std::vector<Term> chain, std::vector<Relation> relations, DeviceFault fault = DeviceFault::kNone,
              ValueId fault_index = kNone);
   ValueId copy(ViewId target, std::vector<ValueId> target_indices, ViewId source, std::vector<ValueId> source_indices,
                ValueId after = kNone);
+  ValueId transpose(ViewId target, ValueId begin, ValueId end, ViewId source, ValueId row, int64_t group,
+                    ValueId after = kNone);
+  ValueId convert(ViewId target, std::vector<ValueId> target_indices, ViewId source,
+                  std::vector<ValueId> source_indices, std::vector<ViewId> scale, ValueId after = kNone);
+  ValueId rotate(ViewId target, std::vector<ValueId> target_indices, ViewId source, std::vector<ValueId> source_indices,
+                 std::vector<ViewId> cos_sin, ValueId position, RopeStyle style, ValueId after = kNone);
+  ValueId fill(ViewId target, std::vector<ValueId> target_indices, std::string bits, ValueId after = kNone);
+  void when(std::vector<Term> chain, std::vector<Relation> relations, const std::function<void()>& body,
+            const std::function<void()>& otherwise);
   void each(std::string name, Extent extent, const std::function<void(ValueId)>& body);
   void rows(std::string name, Extent extent, const std::function<void(ValueId)>& body);
 
@@ -259,7 +305,18 @@ class Builder {
 };
 
 inline Term term(ValueId value) { return {value, Extent::constant(0)}; }
+inline Term term(Extent extent) { return {kNone, std::move(extent)}; }
 inline Term constant(int64_t value) { return {kNone, Extent::constant(value)}; }
 inline Term symbol(std::string name) { return {kNone, Extent::of(std::move(name))}; }
+
+// Every node of a body and of the bodies within, in program order.
+template <class F>
+void for_each_node(const std::vector<Node>& nodes, const F& f) {
+  for (const Node& node : nodes) {
+    f(node);
+    for_each_node(node.body, f);
+    for_each_node(node.otherwise, f);
+  }
+}
 
 }  // namespace tailor::codegen::tile

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <bit>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -9,6 +12,11 @@ namespace tailor::codegen::tile {
 namespace {
 
 bool is_pow2(int64_t x) { return x > 0 && (x & (x - 1)) == 0; }
+bool is_float(DType type) {
+  return type == DType::kFloat32 || type == DType::kFloat16 || type == DType::kBFloat16 || type == DType::kFloat8E4M3 ||
+         type == DType::kFloat8E5M2;
+}
+bool reads_source(Op op) { return (is_mover(op) && op != Op::kFill) || op == Op::kTranspose; }
 bool in_limit(int64_t x) { return -kConstantLimit < x && x < kConstantLimit; }
 
 class Verifier {
@@ -29,7 +37,7 @@ class Verifier {
       }
     }
     for (const Node& node : program_.body()) {
-      if (node.op != Op::kEach && node.op != Op::kRows) return broken(node, "stands outside of a loop");
+      if (!is_loop(node.op)) return broken(node, "stands outside of a loop");
       TAILOR_RETURN_IF_ERROR(check_loop(node));
     }
     return {};
@@ -57,6 +65,9 @@ class Verifier {
     if (!is_pow2(view.base_align) || view.base_align < view.element_bytes) {
       return bad("the base alignment is a power of two, at least the element");
     }
+    if (view.type && element_bytes(*view.type) != view.element_bytes) {
+      return bad(fmt::format("elements of {} have {} bytes", to_string(*view.type), element_bytes(*view.type)));
+    }
     if (view.dims.empty()) return bad("it needs a dimension");
     for (const Dimension& d : view.dims) {
       TAILOR_RETURN_IF_ERROR(check_extent(d.extent, "an extent of view @" + view.name));
@@ -82,24 +93,43 @@ class Verifier {
     std::vector<ValueId> defined;
     TAILOR_RETURN_IF_ERROR(define(node, defined));
     known_.learn_index(node.results[0], node.extent);
-    for (size_t i = 0; i < node.body.size(); ++i) {
-      const Node& inner = node.body[i];
-      if (inner.op == Op::kEach || inner.op == Op::kRows) return broken(inner, "is a loop within a loop");
-      TAILOR_RETURN_IF_ERROR(check_shape(inner));
-      TAILOR_RETURN_IF_ERROR(check_uses(inner));
-      TAILOR_RETURN_IF_ERROR(check_rules(node, inner));
-      TAILOR_RETURN_IF_ERROR(check_order(node, i));
-      TAILOR_RETURN_IF_ERROR(define(inner, defined));
-      known_.learn(program_, inner);
-    }
+    TAILOR_RETURN_IF_ERROR(check_body(node, node.body));
     for (ValueId v : defined) visible_[v] = false;
     known_.forget(mark);
     return {};
   }
 
+  // The nodes of a loop, or of one side of a `when` within it.
+  Status check_body(const Node& loop, const std::vector<Node>& body) {
+    std::vector<ValueId> defined;
+    const size_t before = path_.size();
+    for (const Node& node : body) {
+      if (is_loop(node.op)) return broken(node, "is a loop within a loop");
+      TAILOR_RETURN_IF_ERROR(check_shape(node));
+      TAILOR_RETURN_IF_ERROR(check_uses(node));
+      TAILOR_RETURN_IF_ERROR(check_rules(loop, node));
+      TAILOR_RETURN_IF_ERROR(check_order(node));
+      TAILOR_RETURN_IF_ERROR(define(node, defined));
+      if (is_memory(node.op)) path_.push_back(&node);
+      if (node.op == Op::kWhen) {
+        if (&node != &body.back()) return broken(node, "must be the last node of its body");
+        const size_t mark = known_.mark();
+        known_.learn(program_, node);
+        TAILOR_RETURN_IF_ERROR(check_body(loop, node.body));
+        known_.forget(mark);
+        TAILOR_RETURN_IF_ERROR(check_body(loop, node.otherwise));
+      } else {
+        known_.learn(program_, node);
+      }
+    }
+    path_.resize(before);
+    for (ValueId v : defined) visible_[v] = false;
+    return {};
+  }
+
   // Counts and ids, so that everything after may index freely.
   Status check_shape(const Node& node) const {
-    const bool loop = node.op == Op::kEach || node.op == Op::kRows;
+    const bool loop = is_loop(node.op);
     if (node.results.size() != static_cast<size_t>(loop ? 1 : result_count(node.op))) {
       return broken(node, "has the wrong number of results");
     }
@@ -110,6 +140,7 @@ class Verifier {
     size_t operands = 0;
     switch (node.op) {
       case Op::kSub:
+      case Op::kSum:
         operands = 2;
         break;
       case Op::kSearch:
@@ -126,15 +157,17 @@ class Verifier {
     }
     if (node.operands.size() != operands) return broken(node, fmt::format("must have {} operands", operands));
     if (is_memory(node.op) && !is_view(node.view)) return broken(node, "names no view");
-    if (node.op == Op::kCopy && !is_view(node.source)) return broken(node, "names no source view");
+    if (reads_source(node.op) && !is_view(node.source)) {
+      return broken(node, "names no source view");
+    }
+    if (!std::all_of(node.tables.begin(), node.tables.end(), is_view)) return broken(node, "names no table");
     if (!is_memory(node.op) && node.after != kNone) return broken(node, "takes a token but is no memory operation");
-    if (node.op == Op::kCheck) {
-      if (node.chain.size() < 2 || node.relations.size() + 1 != node.chain.size()) {
-        return broken(node, "compares fewer than two terms");
-      }
-      if ((node.fault == DeviceFault::kNone) != (node.fault_index == kNone)) {
-        return broken(node, "needs an index with a fault, and only then");
-      }
+    if ((node.op == Op::kCheck || node.op == Op::kWhen) &&
+        (node.chain.size() < 2 || node.relations.size() + 1 != node.chain.size())) {
+      return broken(node, "compares fewer than two terms");
+    }
+    if ((node.fault == DeviceFault::kNone) != (node.fault_index == kNone)) {
+      return broken(node, "needs an index with a fault, and only then");
     }
     return {};
   }
@@ -154,6 +187,7 @@ class Verifier {
     for (ValueId v : node.operands) TAILOR_RETURN_IF_ERROR(check_use(node, v, type));
     for (ValueId v : node.indices) TAILOR_RETURN_IF_ERROR(check_use(node, v, Type::kScalar));
     for (ValueId v : node.source_indices) TAILOR_RETURN_IF_ERROR(check_use(node, v, Type::kScalar));
+    for (ValueId v : node.table_indices) TAILOR_RETURN_IF_ERROR(check_use(node, v, Type::kScalar));
     if (node.after != kNone) TAILOR_RETURN_IF_ERROR(check_use(node, node.after, Type::kToken));
     if (node.fault_index != kNone) TAILOR_RETURN_IF_ERROR(check_use(node, node.fault_index, Type::kScalar));
     for (const Term& t : node.chain) {
@@ -174,6 +208,7 @@ class Verifier {
       const Type type = makes_token && i + 1 == node.results.size() ? Type::kToken : Type::kScalar;
       if (program_.type_of(v) != type)
         return broken(node, fmt::format("gives %{} the wrong type", program_.name_of(v)));
+      if (type == Type::kToken) makers_[v] = &node;
       visible_[v] = true;
       defined.push_back(v);
     }
@@ -184,8 +219,11 @@ class Verifier {
   Status check_bounds(const Node& node, ViewId view_id, const std::vector<ValueId>& indices, size_t trailing) const {
     const View& view = program_.views()[view_id];
     if (indices.size() + trailing != view.dims.size()) {
-      return broken(node, fmt::format("gives @{} {} indices; it has {} dimensions{}", view.name, indices.size(),
-                                      view.dims.size(), trailing ? ", two of them moved whole" : ""));
+      return broken(
+          node, fmt::format("gives @{} {} indices; it has {} dimensions{}", view.name, indices.size(), view.dims.size(),
+                            trailing == 0   ? ""
+                            : trailing == 1 ? ", one of them moved whole"
+                                            : ", two of them moved whole"));
     }
     for (size_t i = 0; i < indices.size(); ++i) {
       const Term index = term(indices[i]), extent{kNone, view.dims[i].extent};
@@ -207,8 +245,8 @@ class Verifier {
       case Op::kJoin:
         return {};
       case Op::kLoad:
-        if (program_.views()[node.view].element_bytes != 4)
-          return broken(node, "loads a scalar from a view that is not int32");
+        if (program_.views()[node.view].element_bytes != 4 && program_.views()[node.view].element_bytes != 8)
+          return broken(node, "loads a scalar from a view that is not int32 or int64");
         return check_bounds(node, node.view, node.indices, 0);
       case Op::kSearch: {
         const View& view = program_.views()[node.view];
@@ -236,20 +274,42 @@ class Verifier {
           return broken(node, "is not shown to have 0 <= b <= a");
         }
         return {};
+      case Op::kSum:
+        for (ValueId operand : node.operands) {
+          if (known_.shows(constant(0), Relation::kLessEqual, term(operand))) continue;
+          return broken(node, fmt::format("adds %{}, which is not shown to be >= 0", program_.name_of(operand)));
+        }
+        TAILOR_RETURN_IF_ERROR(check_extent(node.extent, "the bound of a sum"));
+        return check_report(node);
       case Op::kResolve:
-        if (node.immediate < 1 || node.immediate > kScalarMax)
-          return broken(node, "divides by a number outside [1, 2^31)");
+        if (node.extent.exact ? *node.extent.exact < 1 || *node.extent.exact > kScalarMax
+                              : node.extent.symbol.empty() || node.extent.offset != 0)
+          return broken(node, "divides by a number outside [1, 2^31), or by no plain symbol");
         if (!known_.shows(constant(0), Relation::kLessEqual, term(node.operands[0]))) {
           return broken(node, "divides a scalar that is not shown to be >= 0");
         }
         return {};
       case Op::kCheck:
-        if (node.fault != DeviceFault::kNone && program_.status().empty())
-          return broken(node, "has no status word to report to");
+        return check_report(node);
+      case Op::kWhen:
         return {};
       case Op::kCopy:
         if (loop.op == Op::kEach) return broken(node, "writes in a loop over promises");
         return check_copy(node);
+      case Op::kConvert:
+        if (loop.op == Op::kEach) return broken(node, "writes in a loop over promises");
+        return check_convert(node);
+      case Op::kRotate:
+        if (loop.op == Op::kEach) return broken(node, "writes in a loop over promises");
+        return check_rotate(node);
+      case Op::kFill:
+        if (loop.op == Op::kEach) return broken(node, "writes in a loop over promises");
+        return check_fill(node);
+      case Op::kTranspose:
+        if (loop.op != Op::kRows || &node != &loop.body.back() || loop.body.front().op != Op::kSearch) {
+          return broken(node, "must end a rows loop that begins with a search");
+        }
+        return check_transpose(loop, node);
       case Op::kEach:
       case Op::kRows:
         break;
@@ -257,11 +317,125 @@ class Verifier {
     return broken(node, "is a loop within a loop");
   }
 
-  Status check_copy(const Node& node) const {
+  Status check_report(const Node& node) const {
+    if (node.fault == DeviceFault::kNone || !program_.status().empty()) return {};
+    return broken(node, "has no status word to report to");
+  }
+
+  Status check_fill(const Node& node) const {
+    const View& target = program_.views()[node.view];
+    if (target.role != Role::kWrite) return broken(node, "writes a view declared read");
+    if (target.dims.size() < 3) return broken(node, "needs a view with trailing [H, D]");
+    for (size_t back = 1; back <= 2; ++back) {
+      const Extent& e = target.dims[target.dims.size() - back].extent;
+      if (!e.exact || *e.exact < 1) return broken(node, "needs an exact, positive [H, D]");
+    }
+    if (node.extent.exact || node.extent.symbol.empty() || node.extent.offset != 0) {
+      return broken(node, "takes the bits of an element from a plain symbol");
+    }
+    return check_bounds(node, node.view, node.indices, 2);
+  }
+
+  Status check_transpose(const Node& loop, const Node& node) const {
     const View &target = program_.views()[node.view], &source = program_.views()[node.source];
     if (target.role != Role::kWrite) return broken(node, "writes a view declared read");
     if (source.role != Role::kRead) return broken(node, "reads a view declared write");
     if (target.element_bytes != source.element_bytes) return broken(node, "moves between elements of different size");
+    if (target.dims.size() != 3 || source.dims.size() != 3) return broken(node, "needs views [rows, 1, D]");
+    for (const View* view : {&target, &source}) {
+      const Extent &one = view->dims[1].extent, &d = view->dims[2].extent;
+      if (one.exact != int64_t{1} || !d.exact || *d.exact < 1 || d.exact != source.dims[2].extent.exact) {
+        return broken(node, "needs the same exact, positive D on both sides, and 1 before it");
+      }
+    }
+    const int64_t d = *target.dims[2].extent.exact;
+    if (target.dims[0].stride.exact != d * target.element_bytes ||
+        (d > 1 && target.dims[2].stride.exact != int64_t{target.element_bytes})) {
+      return broken(node, "needs a dense view to write to");
+    }
+    if (node.indices.size() != 2 || node.source_indices != std::vector<ValueId>{loop.results[0]}) {
+      return broken(node, "takes begin and end of the target and the loop's row of the source");
+    }
+    const Term begin = term(node.indices[0]), row = term(loop.results[0]), end = term(node.indices[1]);
+    if (!known_.shows(constant(0), Relation::kLessEqual, begin) || !known_.shows(begin, Relation::kLessEqual, row) ||
+        !known_.shows(row, Relation::kLess, end) ||
+        !known_.shows(end, Relation::kLessEqual, {kNone, target.dims[0].extent})) {
+      return broken(node, "is not shown to have 0 <= begin <= row < end <= rows of its target");
+    }
+    if (node.immediate < 1 || node.immediate > 16 || !std::has_single_bit(static_cast<uint64_t>(node.immediate))) {
+      return broken(node, "moves groups of rows; their size must be a power of two of at most 16");
+    }
+    for (ValueId offset : node.indices) {
+      if (!shows_multiple(loop, offset, node.immediate)) {
+        return broken(
+            node, fmt::format("is not shown to have %{} a multiple of {}", program_.name_of(offset), node.immediate));
+      }
+    }
+    return check_bounds(node, node.source, node.source_indices, 2);
+  }
+
+  // By a resolve whose remainder is known to be 0.
+  bool shows_multiple(const Node& loop, ValueId value, int64_t divisor) const {
+    if (divisor == 1) return true;
+    return std::any_of(loop.body.begin(), loop.body.end(), [&](const Node& node) {
+      return node.op == Op::kResolve && node.operands[0] == value && node.extent.exact == divisor &&
+             known_.shows(term(node.results[1]), Relation::kEqual, constant(0));
+    });
+  }
+
+  Status check_copy(const Node& node) const {
+    if (program_.views()[node.view].element_bytes != program_.views()[node.source].element_bytes) {
+      return broken(node, "moves between elements of different size");
+    }
+    return check_sides(node);
+  }
+
+  Status check_convert(const Node& node) const {
+    for (ViewId side : {node.view, node.source}) {
+      const auto& type = program_.views()[side].type;
+      if (!type || !is_float(*type)) return broken(node, "converts between f32, f16, bf16, fp8_e4m3 and fp8_e5m2");
+    }
+    if (node.tables.size() > 1 || !node.table_indices.empty()) return broken(node, "takes one scale at most");
+    for (ViewId id : node.tables) {
+      const View& scale = program_.views()[id];
+      if (scale.role != Role::kRead || scale.type != DType::kFloat32 || scale.dims.size() != 1 ||
+          scale.dims[0].extent.exact != int64_t{1}) {
+        return broken(node, "takes its scale from a view of one f32");
+      }
+    }
+    return check_sides(node);
+  }
+
+  Status check_rotate(const Node& node) const {
+    const View &target = program_.views()[node.view], &source = program_.views()[node.source];
+    const auto& type = source.type;
+    if (!type || target.type != type || !is_float(*type) || tailor::element_bytes(*type) == 1) {
+      return broken(node, "turns elements of f32, f16 or bf16, the same on both sides");
+    }
+    if (node.tables.size() != 2 || node.table_indices.size() != 1) return broken(node, "takes one row of cos and sin");
+    const View& cos = program_.views()[node.tables[0]];
+    for (ViewId id : node.tables) {
+      const View& table = program_.views()[id];
+      if (table.role != Role::kRead || !table.type || (table.type != DType::kFloat32 && table.type != type) ||
+          table.type != cos.type || table.dims.size() != 2) {
+        return broken(node, "reads cos and sin as rows of f32, or of the elements' type");
+      }
+      const Dimension& half = table.dims[1];
+      if (!half.extent.exact || half.extent.exact != cos.dims[1].extent.exact || *half.extent.exact < 1 ||
+          2 * *half.extent.exact > *source.dims.back().extent.exact ||
+          (half.stride.exact != int64_t{table.element_bytes} && *half.extent.exact > 1)) {
+        return broken(node, "needs dense rows of cos and sin of the same exact length, at most half of D");
+      }
+      TAILOR_RETURN_IF_ERROR(check_bounds(node, id, node.table_indices, 1));
+    }
+    return check_sides(node);
+  }
+
+  // Both sides of a move.
+  Status check_sides(const Node& node) const {
+    const View &target = program_.views()[node.view], &source = program_.views()[node.source];
+    if (target.role != Role::kWrite) return broken(node, "writes a view declared read");
+    if (source.role != Role::kRead) return broken(node, "reads a view declared write");
     if (target.dims.size() < 3 || source.dims.size() < 3) return broken(node, "needs views with trailing [H, D]");
     for (size_t back = 1; back <= 2; ++back) {
       const Extent &a = target.dims[target.dims.size() - back].extent,
@@ -274,48 +448,48 @@ class Verifier {
     return check_bounds(node, node.source, node.source_indices, 2);
   }
 
-  // An earlier access of this body to a view that either of the two writes must come before this one in token order.
-  Status check_order(const Node& loop, size_t at) const {
-    const Node& node = loop.body[at];
+  // An earlier access on the way to this one, to a view that either of the two writes, must come before it in token
+  // order.
+  Status check_order(const Node& node) const {
     if (!is_memory(node.op)) return {};
-    for (size_t i = 0; i < at; ++i) {
-      const Node& earlier = loop.body[i];
-      if (!is_memory(earlier.op) || !conflicts(earlier, node)) continue;
+    for (const Node* earlier : path_) {
+      if (!conflicts(*earlier, node)) continue;
       std::set<ValueId> seen;
-      if (!waits_for(loop, node.after, earlier.results.back(), seen)) {
+      if (!waits_for(node.after, earlier->results.back(), seen)) {
         return broken(node, fmt::format("and \"{}\" touch the same view, one writes, and no token orders them",
-                                        print_node(program_, earlier)));
+                                        print_node(program_, *earlier)));
       }
     }
     return {};
   }
 
+  static bool writes(const Node& node) { return is_mover(node.op) || node.op == Op::kTranspose; }
+
+  static bool touches(const Node& node, ViewId view) {
+    return node.view == view || node.source == view ||
+           std::find(node.tables.begin(), node.tables.end(), view) != node.tables.end();
+  }
+
   static bool conflicts(const Node& a, const Node& b) {
-    const bool a_writes = a.op == Op::kCopy, b_writes = b.op == Op::kCopy;
-    if (a_writes && (a.view == b.view || a.view == b.source)) return true;
-    return b_writes && (b.view == a.view || b.view == a.source);
+    return (writes(a) && touches(b, a.view)) || (writes(b) && touches(a, b.view));
   }
 
   // Whether `token` is `wanted` or waits for it.
-  static bool waits_for(const Node& loop, ValueId token, ValueId wanted, std::set<ValueId>& seen) {
+  bool waits_for(ValueId token, ValueId wanted, std::set<ValueId>& seen) const {
     if (token == kNone || !seen.insert(token).second) return false;
     if (token == wanted) return true;
-    for (const Node& node : loop.body) {
-      if (node.results.empty() || node.results.back() != token) continue;
-      if (node.op == Op::kJoin) {
-        for (ValueId operand : node.operands) {
-          if (waits_for(loop, operand, wanted, seen)) return true;
-        }
-      } else if (is_memory(node.op)) {
-        return waits_for(loop, node.after, wanted, seen);
-      }
-    }
-    return false;
+    const auto maker = makers_.find(token);
+    if (maker == makers_.end()) return false;
+    if (maker->second->op != Op::kJoin) return waits_for(maker->second->after, wanted, seen);
+    return std::any_of(maker->second->operands.begin(), maker->second->operands.end(),
+                       [&](ValueId operand) { return waits_for(operand, wanted, seen); });
   }
 
   const Program& program_;
   std::vector<bool> visible_;
   std::set<ValueId> ever_;
+  std::map<ValueId, const Node*> makers_;  // of tokens
+  std::vector<const Node*> path_;          // the memory operations on the way to the node at hand
   Known known_;
 };
 

@@ -72,7 +72,9 @@ enum class MissReason : uint8_t {
   X(kPtxOnly, "ptx_only", "no cubin could be made or was stored: the driver compiled the PTX")            \
   X(kCubinRefused, "cubin_refused", "the driver refused the cubin: it compiled the PTX")                  \
   X(kOtherGenerator, "other_generator", "the code generator is of another build: keys follow its digest") \
-  X(kPublishFailed, "publish_failed", "the kernel could not be stored: the next process compiles again")
+  X(kPublishFailed, "publish_failed", "the kernel could not be stored: the next process compiles again")  \
+  X(kUnlearned, "unlearned", "no kernel could be made for a learned remainder: one with guards served")   \
+  X(kProofUnknown, "proof_unknown", "not all was proved of the key's kernel: the generic one, or it as it is")
 
 enum class Fallback : uint8_t {
 #define X(name, text, meaning) name,
@@ -126,6 +128,10 @@ struct RuntimeOptions {
   bool require_cubin = false;  // a kernel without cubin (nvJitLink missing) is an error, not a fallback
 
   std::string telemetry_path = {};  // JSON lines, appended; empty: off
+
+  // A copy whose extents leave an unusual remainder is served by a kernel with guards, until about this many launches
+  // had that remainder: then it gets a kernel of its own. 0: never.
+  uint32_t learn_residues_after = 64;
 };
 
 // How one launch was served. Filling it costs allocations; leave LaunchOptions::info null on a hot path.
@@ -182,12 +188,14 @@ class Runtime {
   // Errors: kInvalidArgument (operands: nothing was launched), kUnsupported (architecture on this device; PTX to be
   // compiled while the stream is capturing), kUnavailable (a miss and no code generator: what to install), kCompiler,
   // kDriver, kInternal.
-  Status launch(const PagedGather& operands, const LaunchOptions& options = {});
-  Status launch(const PagedAppend& operands, const LaunchOptions& options = {});
-
-  // The same without the launch: afterwards a launch of the same key is a hit. For use before capture or serving.
-  Status warm(const PagedGather& operands, const LaunchOptions& options = {});
-  Status warm(const PagedAppend& operands, const LaunchOptions& options = {});
+  //
+  // warm is the same without the launch: afterwards a launch of the same key is a hit. For use before capture or
+  // serving.
+#define X(name, Operands)                                                     \
+  Status launch(const Operands& operands, const LaunchOptions& options = {}); \
+  Status warm(const Operands& operands, const LaunchOptions& options = {});
+  TAILOR_OPERANDS(X)
+#undef X
 
   // Counters since open; a sum over threads that are not stopped for it.
   RuntimeStats stats() const;

@@ -4,8 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/bucket/key_space.h"
-#include "runtime/ops/schema.h"
+#include "runtime/bucket/key_domain.h"
 
 namespace tailor {
 namespace {
@@ -60,6 +59,9 @@ std::string_view enumerator(KeyField field, uint64_t value) {
     case KeyField::kSourceContiguity:
     case KeyField::kTargetContiguity:
       return to_string(static_cast<RowContiguity>(value));
+    case KeyField::kSourceType:
+    case KeyField::kTargetType:
+      return to_string(static_cast<DType>(value));
     default:
       return {};
   }
@@ -85,6 +87,9 @@ std::optional<uint64_t> parse_value(KeyField field, std::string_view text) {
     case KeyField::kSourceContiguity:
     case KeyField::kTargetContiguity:
       return as_number(parse_contiguity(text));
+    case KeyField::kSourceType:
+    case KeyField::kTargetType:
+      return as_number(parse_dtype(text));
     default:
       break;
   }
@@ -99,8 +104,9 @@ Status out_of_domain(KeyField field, uint64_t value, std::string_view rule) {
 }
 
 // Bits of each word that no field covers.
-constexpr std::array<uint64_t, 3> unused_bits() {
-  std::array<uint64_t, 3> unused = {~uint64_t{0}, ~uint64_t{0}, ~uint64_t{0}};
+constexpr std::array<uint64_t, kKeyWords> unused_bits() {
+  std::array<uint64_t, kKeyWords> unused{};
+  for (uint64_t& word : unused) word = ~uint64_t{0};
   for (const auto& p : key_detail::kPlaces) unused[p.word] &= ~(((uint64_t{1} << p.bits) - 1) << p.shift);
   return unused;
 }
@@ -213,26 +219,7 @@ Status validate(const Key& key) {
     const uint64_t value = key.get(field);
     if (enumerator(field, value) == "unknown") return out_of_domain(field, value, "it must be in its enumeration");
   }
-  const auto at_most = [&](KeyField field, uint64_t low, uint64_t high) -> Status {
-    const uint64_t value = key.get(field);
-    if (value >= low && value <= high) return {};
-    return out_of_domain(field, value, fmt::format("it must be in [{}, {}]", low, high));
-  };
-  constexpr uint64_t kExtentLimit = (uint64_t{1} << 31) - 1;
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kSchemaVersion, kSchemaVersion, kSchemaVersion));
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kElementLog2, 0, 3));
-  const uint64_t element = key.get(KeyField::kElementLog2);
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kSourceAlignLog2, element, kMaxAlignLog2));
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kTargetAlignLog2, element, kMaxAlignLog2));
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kPageSize, 1, kExtentLimit));
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kHeads, 1, kExtentLimit));
-  TAILOR_RETURN_IF_ERROR(at_most(KeyField::kHeadDim, 1, kExtentLimit));
-  const uint64_t heads = key.get(KeyField::kHeads), head_dim = key.get(KeyField::kHeadDim);
-  if (heads * head_dim > kExtentLimit) {
-    return out_of_domain(KeyField::kHeadDim, head_dim,
-                         fmt::format("heads * head_dim ({} * {}) must be below 2^31", heads, head_dim));
-  }
-  return {};
+  return check_domain(key);
 }
 
 }  // namespace tailor

@@ -1,7 +1,7 @@
-// The specialization key: 24 bytes that say everything the generated code may depend on.
+// The specialization key: 32 bytes that say everything the generated code may depend on.
 //
 // A key is a pure function of a Problem (runtime/ops) and of the launch options arch, emitter and lowering. It is
-// packed bit fields in three words, compared and hashed as plain memory; no string, no allocation. The key alone
+// packed bit fields in four words, compared and hashed as plain memory; no string, no allocation. The key alone
 // determines the kernel: codegen sees nothing else. Two problems with equal keys run the same kernel.
 //
 // `canonical_bytes` is the form that goes to disk (field by field, little-endian, with the schema version), so that it
@@ -25,6 +25,30 @@ enum class RowContiguity : uint8_t {
   kNone = 2,  // arbitrary dim stride
 };
 
+// How a strided copy is made (field `variant` of its key).
+#define TAILOR_COPY_MODES(X)                                                              \
+  X(kRows, "rows", "runs of elements that are contiguous on both sides")                  \
+  X(kTransposed, "transposed", "the two sides are contiguous along different dimensions") \
+  X(kElements, "elements", "anything else: element by element along the target's finest dimension")
+
+enum class CopyMode : uint8_t {
+#define X(name, text, meaning) name,
+  TAILOR_COPY_MODES(X)
+#undef X
+};
+constexpr std::string_view to_string(CopyMode mode) {
+  switch (mode) {
+#define X(name, text, meaning) \
+  case CopyMode::name:         \
+    return text;
+    TAILOR_COPY_MODES(X)
+#undef X
+  }
+  return "unknown";
+}
+
+// Fields that an operation has no use for hold what is said last in their meaning.
+//
 // The fields of a key, in the order of their canonical encoding: name, text, bits, word, meaning.
 // Fields of one word are packed from bit 0 upwards in the order listed.
 #define TAILOR_KEY_FIELDS(X)                                                                                   \
@@ -33,15 +57,24 @@ enum class RowContiguity : uint8_t {
   X(kArch, "arch", 8, 0, "target architecture")                                                                \
   X(kEmitter, "emitter", 4, 0, "emitter")                                                                      \
   X(kLowering, "lowering", 4, 0, "treatment of tails")                                                         \
-  X(kElementLog2, "element_log2", 4, 0, "log2 of the element size in bytes: 0 … 3")                            \
+  X(kElementLog2, "element_log2", 4, 0, "log2 of the (source's) element size in bytes: 0 … 3")                 \
   X(kIndex64, "index64", 1, 0, "1 if a byte offset into some operand may reach 2^31")                          \
   X(kSourceContiguity, "source_contiguity", 2, 0, "RowContiguity of the side that is read")                    \
   X(kTargetContiguity, "target_contiguity", 2, 0, "RowContiguity of the side that is written")                 \
   X(kSourceAlignLog2, "source_align_log2", 3, 0, "log2 bytes (<= 4) dividing base and outer strides, read")    \
   X(kTargetAlignLog2, "target_align_log2", 3, 0, "log2 bytes (<= 4) dividing base and outer strides, written") \
-  X(kPageSize, "page_size", 32, 1, "tokens per page, exact")                                                   \
-  X(kHeads, "heads", 32, 1, "H, exact")                                                                        \
-  X(kHeadDim, "head_dim", 32, 2, "D, exact")
+  X(kSourceType, "source_type", 4, 0, "DType that is computed with: convert, append_rope; 0 (u8)")             \
+  X(kTargetType, "target_type", 4, 0, "DType of convert's target, of append_rope's cos and sin; 0 (u8)")       \
+  X(kIndexLog2, "index_log2", 2, 0, "log2 of the bytes of an index: gather_rows, scatter_rows; 2")             \
+  X(kVariant, "variant", 4, 0, "append_rope: RopeStyle; convert: 1 with a scale; copy: CopyMode; 0")           \
+  X(kPageSize, "page_size", 32, 1, "tokens per page, exact: paged operations; 0")                              \
+  X(kHeads, "heads", 32, 1, "H, exact: paged operations; 1")                                                   \
+  X(kHeadDim, "head_dim", 32, 2, "D, exact; copy: elements of a run of at most 2048 bytes, else 0")            \
+  X(kRotaryDim, "rotary_dim", 32, 2, "R, exact: append_rope; 0")                                               \
+  X(kRowsResidue, "rows_residue", 8, 3, "M % 128: transposed copy; 255: unknown")                              \
+  X(kColumnsResidue, "columns_residue", 16, 3, "copy: run bytes % 512, transposed: N % 64; 65535: unknown")    \
+  X(kOuterRank, "outer_rank", 4, 3, "dimensions around the run or the matrix: copy; 0")                        \
+  X(kLengthMultipleLog2, "length_multiple_log2", 3, 3, "log2 of what divides every offset: ragged_transpose; 0")
 
 enum class KeyField : uint8_t {
 #define X(name, text, bits, word, meaning) name,
@@ -72,8 +105,11 @@ constexpr std::array<FieldPlace, kKeyFieldCount> place_fields() {
 inline constexpr auto kPlaces = place_fields();
 }  // namespace key_detail
 
+inline constexpr int kKeyWords = 4;
+inline constexpr uint64_t kUnknownRowsResidue = 0xff, kUnknownColumnsResidue = 0xffff;
+
 struct Key {
-  std::array<uint64_t, 3> words{};
+  std::array<uint64_t, kKeyWords> words{};
 
   constexpr uint64_t get(KeyField field) const {
     const auto& p = key_detail::kPlaces[static_cast<int>(field)];
@@ -95,13 +131,13 @@ struct Key {
   }
   friend constexpr bool operator==(const Key&, const Key&) = default;
 
-  OpId op() const { return static_cast<OpId>(get(KeyField::kOp)); }
-  Arch arch() const { return static_cast<Arch>(get(KeyField::kArch)); }
-  Emitter emitter() const { return static_cast<Emitter>(get(KeyField::kEmitter)); }
-  Lowering lowering() const { return static_cast<Lowering>(get(KeyField::kLowering)); }
+  constexpr OpId op() const { return static_cast<OpId>(get(KeyField::kOp)); }
+  constexpr Arch arch() const { return static_cast<Arch>(get(KeyField::kArch)); }
+  constexpr Emitter emitter() const { return static_cast<Emitter>(get(KeyField::kEmitter)); }
+  constexpr Lowering lowering() const { return static_cast<Lowering>(get(KeyField::kLowering)); }
 };
 
-// "paged_gather schema=1 arch=sm_90a emitter=llvm … head_dim=128": parses back with parse_key.
+// "paged_gather schema=2 arch=sm_90a emitter=llvm … head_dim=128": parses back with parse_key.
 std::string to_string(const Key& key);
 Expected<Key> parse_key(std::string_view text);
 

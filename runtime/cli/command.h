@@ -26,6 +26,7 @@ struct Invocation {
   X(add_run, "run", "Launch an operation on made-up data or serve a trace, and check every byte")   \
   X(add_emit, "emit", "Show a kernel at one stage of its way from key to cubin")                    \
   X(add_buckets, "buckets", "List the finite key space of a static configuration")                  \
+  X(add_sweep, "sweep", "Emit and compile the key space of every operation")                        \
   X(add_cache, "cache", "List, measure or verify the disk cache")                                   \
   X(add_layout, "layout", "Evaluate, explain or draw layouts")                                      \
   X(add_doctor, "doctor", "Report which parts are here, their versions, and how to get the others") \

@@ -1,4 +1,5 @@
 // tailor emit OP --what=STAGE and tailor buckets OP: kernels and keys, without a device.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -53,6 +54,27 @@ Expected<std::string> show(const Key& key, Stage stage, const Invocation& invoca
   return generator->show(key, stage);
 }
 
+// The obligations as a table: claim, verdict, access, operand and what it is; then the statement and how it was decided.
+std::string proof_table(const Json& obligations) {
+  size_t operand = 7, what = 4, open = 0;
+  for (const Json& o : obligations) {
+    operand = std::max(operand, o["operand"].get_ref<const std::string&>().size());
+    what = std::max(what, o["what"].get_ref<const std::string&>().size());
+  }
+  std::string text = fmt::format("{:<9} {:<8} {:>6}  {:<{}}  {:<{}}  statement [method]\n", "claim", "verdict", "access",
+                                 "operand", operand, "what", what);
+  for (const Json& o : obligations) {
+    const auto field = [&](const char* name) -> const std::string& { return o[name].get_ref<const std::string&>(); };
+    const int access = o["access"].get<int>();
+    text += fmt::format("{:<9} {:<8} {:>6}  {:<{}}  {:<{}}  {} [{}]\n", field("claim"), field("verdict"),
+                        access == 0 ? "" : std::to_string(access), field("operand"), operand, field("what"), what,
+                        field("statement"), field("method"));
+    if (!field("counterexample").empty()) text += fmt::format("  counterexample: {}\n", field("counterexample"));
+    if (field("verdict") != "proved") ++open;
+  }
+  return text + fmt::format("{} obligations, {} not proved\n", obligations.size(), open);
+}
+
 int emit(const EmitOptions& options, const Invocation& invocation) {
   const bool binary = options.stage == Stage::kCubin;
   if (binary && options.output.empty() && (options.json || isatty(STDOUT_FILENO))) {
@@ -62,10 +84,16 @@ int emit(const EmitOptions& options, const Invocation& invocation) {
   if (!key.ok()) return fail(key.status(), options.json);
   auto text = show(*key, options.stage, invocation);
   if (!text.ok()) return fail(text.status(), options.json);
+  Json obligations;
+  if (options.stage == Stage::kProof) {
+    obligations = Json::parse(*text);
+    text = proof_table(obligations);
+  }
   Status written;
   if (!options.json || !options.output.empty()) written = write_output(*text, options.output);
   if (written.ok() && options.json) {
     Json report{{"key", to_string(*key)}, {"what", name_of(options.stage)}, {"bytes", text->size()}};
+    if (options.stage == Stage::kProof) report["obligations"] = std::move(obligations);
     if (options.output.empty()) {
       report["text"] = *text;
     } else {

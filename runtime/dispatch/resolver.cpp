@@ -209,6 +209,7 @@ Expected<Resolver::Kernel> Resolver::generate(Attempt& attempt, KernelGenerator&
   const Key& key = attempt.key;
   TAILOR_ASSIGN_OR_RETURN(EmittedKernel emitted, generator.emit(key));
   add_phases(report.phases, emitted.phases);
+  if (!emitted.unproved.empty()) report.note(Fallback::kProofUnknown, emitted.unproved);
   if (emitted.entry != entry_symbol(key.op()) || emitted.arch != key.arch() || emitted.emitter != key.emitter()) {
     return internal_error(fmt::format("the generator returned {} for {} by {}; the key asks for {}, {}, {}",
                                       emitted.entry, to_string(emitted.arch), to_string(emitted.emitter),

@@ -9,6 +9,7 @@
 #include "runtime/dispatch/generator_loader.h"
 #include "runtime/dispatch/kernel_loader.h"
 #include "runtime/dispatch/key_history.h"
+#include "runtime/dispatch/residue_counts.h"
 #include "runtime/dispatch/resolver.h"
 #include "runtime/dispatch/runtime_access.h"
 #include "runtime/dispatch/single_flight.h"
@@ -57,13 +58,15 @@ struct Runtime::Impl {
         store(std::move(disk)),
         store_status(std::move(disk_status)),
         telemetry(std::move(sink)),
-        resolver(*loader, store.get(), *generators, std::move(resolver_options)) {}
+        resolver(*loader, store.get(), *generators, std::move(resolver_options)),
+        residues(options.learn_residues_after) {}
 
   template <class Operands>
   Status launch(const Operands& operands, const LaunchOptions& options, bool warm_only);
   Status run(const LaunchableKernel& kernel, const Problem& problem, void* stream);
   Status miss(const Key& key, const Problem& problem, const LaunchOptions& options, bool warm_only);
   Resolution resolve(const Key& key, void* stream);
+  void unlearn(const Key& key, const Problem& problem, void* stream, Resolution& resolution);
   Status empty(const Key& key, const LaunchOptions& options);
   Status refuse(const LaunchOptions& options, Status status);
 
@@ -79,6 +82,7 @@ struct Runtime::Impl {
   Telemetry telemetry;
   Resolver resolver;
   SpecializationTable table;
+  ResidueCounts residues;
   SingleFlight<Key, Resolution, KeyHash> flights;
   std::mutex history_mutex;
   KeyHistory history;  // guarded by history_mutex
@@ -92,13 +96,14 @@ Status Runtime::Impl::launch(const Operands& operands, const LaunchOptions& opti
   if (Status s = fill_problem(operands, problem); !s.ok()) [[unlikely]]
     return refuse(options, std::move(s));
   const Key key = make_key(problem, options.arch.value_or(arch), options.emitter.value_or(emitter),
-                           options.lowering.value_or(lowering));
+                           options.lowering.value_or(lowering), &residues.learned());
   if (problem.empty) [[unlikely]]
     return empty(key, options);
   const LaunchableKernel* kernel = table.find(key);
   if (kernel == nullptr) [[unlikely]]
     return miss(key, problem, options, warm_only);
   if (warm_only) return {};
+  if (problem.columns_residue >= 0) residues.count(problem);
   Status status = run(*kernel, problem, options.stream);
   if (!status.ok()) [[unlikely]]
     return refuse(options, std::move(status));
@@ -153,7 +158,8 @@ Runtime::Impl::Resolution Runtime::Impl::resolve(const Key& key, void* stream) {
 }
 
 Status Runtime::Impl::miss(const Key& key, const Problem& problem, const LaunchOptions& options, bool warm_only) {
-  const Resolution resolution = resolve(key, options.stream);
+  Resolution resolution = resolve(key, options.stream);
+  if (resolution.kernel == nullptr && problem.columns_residue >= 0) unlearn(key, problem, options.stream, resolution);
   const MissReport* report = resolution.report.get();
   const Tier tier = report ? report->tier : Tier::kMemory;
   Status status = resolution.status;
@@ -180,6 +186,20 @@ Status Runtime::Impl::miss(const Key& key, const Problem& problem, const LaunchO
     }
   }
   return status;
+}
+
+// What was learned must not fail a launch that would have succeeded without (a stream that is capturing takes no PTX).
+void Runtime::Impl::unlearn(const Key& key, const Problem& problem, void* stream, Resolution& resolution) {
+  const Key plain = make_key(problem, key.arch(), key.emitter(), key.lowering());
+  if (plain == key) return;
+  residues.forget(problem);
+  Resolution other = resolve(plain, stream);
+  if (other.kernel == nullptr) return;
+  auto report = other.report ? std::make_shared<MissReport>(*other.report) : std::make_shared<MissReport>();
+  if (!other.report) report->tier = Tier::kMemory;
+  report->note(Fallback::kUnlearned, resolution.status.message());
+  telemetry.count_fallback(Fallback::kUnlearned);
+  resolution = {other.kernel, {}, std::move(report)};
 }
 
 Status Runtime::Impl::empty(const Key& key, const LaunchOptions& options) {
@@ -216,18 +236,15 @@ Status guarded(Body&& body) {
 
 }  // namespace
 
-Status Runtime::launch(const PagedGather& operands, const LaunchOptions& options) {
-  return guarded([&] { return impl_->launch(operands, options, false); });
-}
-Status Runtime::launch(const PagedAppend& operands, const LaunchOptions& options) {
-  return guarded([&] { return impl_->launch(operands, options, false); });
-}
-Status Runtime::warm(const PagedGather& operands, const LaunchOptions& options) {
-  return guarded([&] { return impl_->launch(operands, options, true); });
-}
-Status Runtime::warm(const PagedAppend& operands, const LaunchOptions& options) {
-  return guarded([&] { return impl_->launch(operands, options, true); });
-}
+#define X(name, Operands)                                                          \
+  Status Runtime::launch(const Operands& operands, const LaunchOptions& options) { \
+    return guarded([&] { return impl_->launch(operands, options, false); });       \
+  }                                                                                \
+  Status Runtime::warm(const Operands& operands, const LaunchOptions& options) {   \
+    return guarded([&] { return impl_->launch(operands, options, true); });        \
+  }
+TAILOR_OPERANDS(X)
+#undef X
 
 RuntimeStats Runtime::stats() const {
   RuntimeStats stats = impl_->telemetry.snapshot();

@@ -255,6 +255,9 @@ enum CUstream_flags : int { TAILOR_CU_STREAM_FLAGS(X) };
 enum CUevent_flags : int { TAILOR_CU_EVENT_FLAGS(X) };
 #undef X
 
+// Flag of cuMemHostRegister (CU_MEMHOSTREGISTER_READ_ONLY, a macro of <cuda.h>): kernels may not write the range.
+inline constexpr unsigned int kHostRegisterReadOnly = 0x08;
+
 struct CUlaunchDim {
   unsigned int x;
   unsigned int y;

@@ -52,6 +52,8 @@ namespace tailor {
   X(cuMemFree, cuMemFree_v2, (cu::CUdeviceptr address))                                                                \
   X(cuMemAllocHost, cuMemAllocHost_v2, (void** pointer, size_t bytes))                                                 \
   X(cuMemFreeHost, cuMemFreeHost, (void* pointer))                                                                     \
+  X(cuMemHostRegister, cuMemHostRegister_v2, (void* pointer, size_t bytes, unsigned int flags))                        \
+  X(cuMemHostUnregister, cuMemHostUnregister, (void* pointer))                                                         \
   X(cuMemcpyHtoD, cuMemcpyHtoD_v2, (cu::CUdeviceptr to, const void* from, size_t bytes))                               \
   X(cuMemcpyDtoH, cuMemcpyDtoH_v2, (void* to, cu::CUdeviceptr from, size_t bytes))                                     \
   X(cuMemcpyDtoD, cuMemcpyDtoD_v2, (cu::CUdeviceptr to, cu::CUdeviceptr from, size_t bytes))                           \

@@ -18,6 +18,7 @@ namespace tailor {
   X(kLayout, "layout")   \
   X(kTile, "tile")       \
   X(kKernel, "kernel")   \
+  X(kProof, "proof")     \
   X(kLlvm, "llvm")       \
   X(kCuda, "cuda")       \
   X(kPtx, "ptx")         \
@@ -51,7 +52,7 @@ class KernelGenerator {
   // says why in cubin_missing.
   virtual Expected<CompiledKernel> compile(const EmittedKernel& emitted, bool require_cubin) = 0;
 
-  // The text of one stage of the way from key to cubin (cubin: raw bytes).
+  // The text of one stage of the way from key to cubin (cubin: raw bytes; proof: a JSON array of obligations).
   virtual Expected<std::string> show(const Key& key, Stage stage) = 0;
 
   // The tools that turn this emitter's text into PTX and cubin, with versions, "missing" for what is not there:
@@ -66,12 +67,12 @@ struct GeneratorOptions {
   std::vector<std::string> library_folders;
 };
 
-// Exported by libtailor_codegen under this C name; the caller owns the result (delete). Null when `interface` is not the
-// callee's own kGeneratorInterface: the two libraries were built from different headers.
+// Exported by libtailor_codegen under this C name; the caller owns the result (delete). Null when `interface` is not
+// the callee's own kGeneratorInterface: the two libraries were built from different headers.
 inline constexpr const char* kCreateGeneratorSymbol = "tailor_create_kernel_generator";
 using CreateGeneratorFunction = KernelGenerator* (*)(uint64_t interface, const GeneratorOptions& options);
 
 // Bumped whenever this header, or a type that crosses it, changes.
-inline constexpr uint64_t kGeneratorInterface = 2;
+inline constexpr uint64_t kGeneratorInterface = 3;
 
 }  // namespace tailor

@@ -23,6 +23,7 @@ struct EmittedKernel {
   std::string text;  // llvm: PTX with .loc lines; nvrtc: CUDA C++ with #line
   LaunchPlan plan;
   FactSet premises;
+  std::string unproved;  // what could not be proved of the key's own kernel (docs/FALLBACKS.md); empty: nothing
   PhaseTimes phases;
 };
 

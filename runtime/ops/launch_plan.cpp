@@ -1,6 +1,7 @@
 #include "runtime/ops/launch_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -51,6 +52,15 @@ int64_t apply(PlanOp op, int64_t a, int64_t b) {
   }
 }
 
+int magic_shift(int64_t divisor) { return std::bit_width(static_cast<uint64_t>(divisor - 1)); }
+
+int64_t apply(PlanOp op, int64_t a) {
+  const int64_t d = std::clamp<int64_t>(a, 1, (int64_t{1} << 31) - 1);
+  const int l = magic_shift(d);
+  if (op == PlanOp::kMagicShift) return l;
+  return static_cast<int64_t>(((uint64_t{1} << (31 + l)) + static_cast<uint64_t>(d - 1)) / static_cast<uint64_t>(d));
+}
+
 Status check_expression(std::span<const PlanTerm> expression, int symbol_count, std::string_view what) {
   const auto refuse = [&](std::string_view rule) {
     return invalid_argument(fmt::format("launch plan: {}: {}", what, rule));
@@ -71,12 +81,12 @@ Status check_expression(std::span<const PlanTerm> expression, int symbol_count, 
       }
       divisor[depth++] = term.op == PlanOp::kConstant ? term.operand > 0 : term.op != PlanOp::kSymbol;
     } else {
-      if (depth < 2) return refuse(fmt::format("{} lacks an operand", info(term.op).text));
+      if (depth < info(term.op).pops) return refuse(fmt::format("{} lacks an operand", info(term.op).text));
       const bool divides = term.op == PlanOp::kFloorDiv || term.op == PlanOp::kCeilDiv;
       if (divides && !divisor[depth - 1]) {
         return refuse("a divisor must be a positive constant, sm_count or occupancy");
       }
-      --depth;
+      depth -= info(term.op).pops - 1;
       divisor[depth - 1] = false;
     }
     if (term.op != PlanOp::kConstant && term.op != PlanOp::kSymbol && term.operand != 0) {
@@ -100,6 +110,9 @@ std::string expression_text(std::span<const PlanTerm> expression, std::span<cons
                             : fmt::format("symbol#{}", term.operand));
     } else if (op.pops == 0) {
       stack.emplace_back(op.text);
+    } else if (op.pops == 1) {
+      if (stack.empty()) return "malformed";
+      stack.back() = fmt::format("{}({})", op.text, stack.back());
     } else {
       if (stack.size() < 2) return "malformed";
       std::string right = std::move(stack.back());
@@ -128,6 +141,10 @@ int64_t evaluate(std::span<const PlanTerm> expression, std::span<const int64_t> 
         break;
       case PlanOp::kBlocksPerSm:
         stack[depth++] = std::max<int64_t>(device.blocks_per_sm, 1);
+        break;
+      case PlanOp::kMagicMultiplier:
+      case PlanOp::kMagicShift:
+        stack[depth - 1] = apply(term.op, stack[depth - 1]);
         break;
       default:
         --depth;

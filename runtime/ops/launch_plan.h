@@ -2,6 +2,11 @@
 // without any code generation.
 //
 // Expressions are postfix over the Problem's symbols and a few device numbers, evaluated on a fixed stack.
+//
+// magic_multiplier(d) = m = ceil(2^(31+l) / d) and magic_shift(d) = l = ceil(log2 d) let a kernel divide by a d in
+// [1, 2^31) that is known at launch: for n in [0, 2^31), floor(n / d) = mulhi_u32(2n, m) >> l, where mulhi_u32 is the
+// upper half of a 32-bit product. For m = (2^(31+l) + e) / d with 0 <= e < d <= 2^l, so n e < 2^(31+l) and the error
+// n e / (2^(31+l) d) stays below 1/d; and 2^(l-1) < d makes m < 2^32. A d outside that range counts as its nearest end.
 // Thread-safety: immutable after construction.
 #pragma once
 
@@ -16,18 +21,20 @@
 namespace tailor {
 
 // code, text, pops, pushes are all 1
-#define TAILOR_PLAN_OPS(X)        \
-  X(kConstant, "const", 0)        \
-  X(kSymbol, "symbol", 0)         \
-  X(kSmCount, "sm_count", 0)      \
-  X(kBlocksPerSm, "occupancy", 0) \
-  X(kAdd, "add", 2)               \
-  X(kSub, "sub", 2)               \
-  X(kMul, "mul", 2)               \
-  X(kFloorDiv, "floor_div", 2)    \
-  X(kCeilDiv, "ceil_div", 2)      \
-  X(kMin, "min", 2)               \
-  X(kMax, "max", 2)
+#define TAILOR_PLAN_OPS(X)                   \
+  X(kConstant, "const", 0)                   \
+  X(kSymbol, "symbol", 0)                    \
+  X(kSmCount, "sm_count", 0)                 \
+  X(kBlocksPerSm, "occupancy", 0)            \
+  X(kAdd, "add", 2)                          \
+  X(kSub, "sub", 2)                          \
+  X(kMul, "mul", 2)                          \
+  X(kFloorDiv, "floor_div", 2)               \
+  X(kCeilDiv, "ceil_div", 2)                 \
+  X(kMin, "min", 2)                          \
+  X(kMax, "max", 2)                          \
+  X(kMagicMultiplier, "magic_multiplier", 1) \
+  X(kMagicShift, "magic_shift", 1)
 
 enum class PlanOp : uint8_t {
 #define X(name, text, pops) name,

@@ -1,5 +1,5 @@
-// A validated launch: the symbols of one operation, as numbers. Made by `make_problem`, which is the only place where
-// operands are validated, and read by the bucket function, the launch plan and nothing else.
+// A validated launch: the symbols of one operation, as numbers, and what its key says. Made by `make_problem`, which is
+// the only place where operands are validated, and read by the bucket function, the launch plan and nothing else.
 //
 // No allocation unless an error message is built. Thread-safety: values.
 #pragma once
@@ -9,6 +9,7 @@
 #include <span>
 
 #include "runtime/bucket/key.h"
+#include "runtime/bucket/learned_residues.h"
 #include "runtime/ops/schema.h"
 #include "tailor/ops.h"
 #include "tailor/status.h"
@@ -21,7 +22,16 @@ struct Problem {
   bool index64 = false;  // a byte offset into some operand, or rows * bytes of a row, may reach 2^31
   RowContiguity source_contiguity{}, target_contiguity{};
   uint8_t source_align_log2 = 0, target_align_log2 = 0;  // bytes, clamped to 16 = 2^4
-  std::array<int64_t, kMaxSymbols> values{};             // indexed by the operation's Symbol
+  uint8_t element_log2 = 0;
+  DType source_type{}, target_type{};  // of operations that compute
+  uint8_t index_log2 = 2;
+  uint8_t variant = 0;
+  uint8_t outer_rank = 0;
+  uint8_t length_multiple_log2 = 0;
+  // The exact residues; the key carries them if they are common or learned. Negative: there is none.
+  int16_t rows_residue = -1, columns_residue = -1;
+  int64_t page_size = 0, heads = 1, head_dim = 0, rotary_dim = 0;  // as the key's fields
+  std::array<int64_t, kMaxSymbols> values{};                       // indexed by the operation's Symbol
 
   std::span<const int64_t> symbols() const { return values; }
 };
@@ -33,15 +43,22 @@ struct Problem {
 // An operand with an extent of 0 is touched by nothing: its address and strides are not looked at, and its symbols are
 // those of a dense tensor at address 0. k_pages and v_pages may interleave (one [P, 2, …] allocation) as long as no
 // element is shared.
-Expected<Problem> make_problem(const PagedGather& operands);
-Expected<Problem> make_problem(const PagedAppend& operands);
+//
+// fill_problem does it in storage of the caller, a fresh Problem, which is meaningful on ok only: for the launch path.
+#define X(name, Operands)                                   \
+  Expected<Problem> make_problem(const Operands& operands); \
+  Status fill_problem(const Operands& operands, Problem& problem);
+TAILOR_OPERANDS(X)
+#undef X
 
-// The same, into storage of the caller, for the launch path; `problem` is meaningful on ok only.
-Status fill_problem(const PagedGather& operands, Problem& problem);
-Status fill_problem(const PagedAppend& operands, Problem& problem);
+// The canonical key (runtime/bucket/key_space.h) of a problem. Pure, given what `learned` (may be null) holds; no
+// allocation. Of an empty problem, which is never launched, the key has no meaning.
+Key make_key(const Problem& problem, Arch arch, Emitter emitter, Lowering lowering,
+             const LearnedResidues* learned = nullptr);
 
-// The canonical key (runtime/bucket/key_space.h) of a problem. Pure; no allocation. Of an empty problem, which is never
-// launched, the key has no meaning.
-Key make_key(const Problem& problem, Arch arch, Emitter emitter, Lowering lowering);
+// The kind of columns_residue of a problem that has one.
+constexpr ResidueKind columns_residue_kind(const Problem& problem) {
+  return problem.rows_residue >= 0 ? ResidueKind::kMatrixColumns : ResidueKind::kRunBytes;
+}
 
 }  // namespace tailor

@@ -40,6 +40,11 @@ void Telemetry::count_launch(Tier tier) {
   ++cold_.launches_by_tier[static_cast<size_t>(tier)];
 }
 
+void Telemetry::count_fallback(Fallback fallback) {
+  const std::lock_guard lock(mutex_);
+  ++cold_.fallbacks[static_cast<size_t>(fallback)];
+}
+
 void Telemetry::count_failed() {
   const std::lock_guard lock(mutex_);
   ++cold_.failed_launches;

@@ -45,6 +45,7 @@ class Telemetry {
 
   void count_resolved(const MissReport& report);  // once per key
   void count_launch(Tier tier);                   // not for Tier::kMemory hits, which are hot
+  void count_fallback(Fallback fallback);  // one that no MissReport of count_resolved has
   void count_failed();
 
   // Everything but distinct_keys and cache_io_errors.

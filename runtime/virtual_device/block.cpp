@@ -28,6 +28,7 @@ const char* Block::arrive_at_barrier(uint32_t w, size_t s, const Op& op, uint32_
   barrier.used = true;
   barrier.threads = threads;
   barrier.arrived[w] |= taken;
+  if (order) order->arrive(id, w);
   if (op.c != kNoSlot) {
     const uint32_t flip = frame.function->aux[op.aux] ? ~0u : 0u;
     barrier.predicate[w] |= (*slot_of<uint32_t>(frame, constants, op.c) ^ flip) & taken;
@@ -59,9 +60,10 @@ void Block::open_if_complete(uint32_t id) {
   }
   if (barrier.threads == 0 ? !all : complete * kLanes < barrier.threads) return;
   barrier = Barrier{};
-  for (Warp& warp : warps) {
-    for (Split& split : warp.splits()) {
+  for (uint32_t w = 0; w < warps.size(); ++w) {
+    for (Split& split : warps[w].splits()) {
       if (split.state != Split::State::kBarrier || split.barrier != id) continue;
+      if (order) order->leave(id, w);
       const Op& op = split.frame->function->ops[split.pc];
       if (op.d != kNoSlot) {
         uint32_t* d = reinterpret_cast<uint32_t*>(split.frame->registers() + op.d);
@@ -78,6 +80,7 @@ void Block::open_if_complete(uint32_t id) {
       split.pc += 1;
     }
   }
+  if (order) order->opened(id);
 }
 
 void Block::recheck_barriers() {
@@ -194,6 +197,7 @@ void Block::run_rendezvous(uint32_t w, const std::vector<size_t>& members, ExecC
       scatter_predicate(split.frame->function->aux[from.aux + 1], kP * kArea);
     }
   }
+  if (order && model.kind == OpKind::kWarpSync) order->warp_sync(w);
   for (size_t i : members) {
     splits[i].state = Split::State::kReady;
     splits[i].pc += 1;

@@ -3,9 +3,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/virtual_device/shared_order.h"
 #include "runtime/virtual_device/warp.h"
 
 namespace tailor::virtual_device {
@@ -25,6 +27,7 @@ struct Block {
   std::vector<uint8_t> shared, shared_valid;
   std::vector<uint8_t> local, local_valid;  // of all warps
   std::array<Barrier, 16> barriers;
+  std::unique_ptr<SharedOrder> order;  // null: not checked
 
   // Split `s` of warp `w` has reached bar/barrier `op` with lanes `taken`. nullptr, or the rule that was broken.
   const char* arrive_at_barrier(uint32_t w, size_t s, const Op& op, uint32_t taken, const uint8_t* constants);

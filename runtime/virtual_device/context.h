@@ -32,9 +32,12 @@ struct Fault {
   bool write = false;
   const Limit* limit = nullptr;  // the variable whose bounds were left
   const char* text = nullptr;    // a fixed sentence, where there is no access
+  uint32_t other_thread = 0;     // kRace: who made the earlier access
+  bool other_wrote = false;
 };
 
 class DeviceMemory;
+class SharedOrder;
 
 struct ExecContext {
   uint8_t* bank[2] = {nullptr, nullptr};  // registers of the frame, constants
@@ -46,8 +49,9 @@ struct ExecContext {
 
   uint8_t* shared = nullptr;  // of address kSharedBase
   uint8_t* shared_valid = nullptr;
-  uint32_t shared_end = 0;   // one past the last shared address
-  uint8_t* local = nullptr;  // of lane 0, address kLocalBase
+  uint32_t shared_end = 0;       // one past the last shared address
+  SharedOrder* order = nullptr;  // of the block's shared accesses; null: not checked
+  uint8_t* local = nullptr;      // of lane 0, address kLocalBase
   uint8_t* local_valid = nullptr;
   uint32_t local_stride = 0;  // bytes from lane to lane
   uint32_t local_begin = 0;   // of the frame
@@ -98,5 +102,10 @@ struct LaneSet {
 // Slow paths that handlers call (memory.cpp). Fills `cache` with the live allocation that holds the whole of
 // [address, address + bytes); false when there is none.
 bool find_allocation(DeviceMemory& memory, uint64_t address, uint32_t bytes, SiteCache& cache);
+
+// Notes an access to shared memory (shared_order.cpp). false: it conflicts with an earlier one, and x.fault says so.
+bool order_shared(ExecContext& x, const Op& op, const uint64_t* address, uint32_t mask, bool reads, bool writes);
+// The lanes of the warp have synchronised.
+void order_warp(ExecContext& x);
 
 }  // namespace tailor::virtual_device

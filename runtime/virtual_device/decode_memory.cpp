@@ -66,6 +66,9 @@ Status FunctionDecoder::registers_of(const Operand& o, bool written, unsigned el
 
 // Fills space, address, base, offset, cache site and limit of an access of `bytes` per lane.
 Status FunctionDecoder::memory_address(const Instruction& i, const Operand& o, Space space, uint32_t bytes, Op& op) {
+  if (i.opcode == ptx::Opcode::kAtom || i.opcode == ptx::Opcode::kRed ||
+      (i.semantics != Modifier::kNone && i.semantics != Modifier::kWeak))
+    op.flags |= kStrong;
   if (o.kind != Operand::Kind::kAddress) return unsupported_instruction(i, "the address form is not handled");
   op.bytes = static_cast<uint8_t>(bytes);
   op.site = context_.program.sites++;

@@ -532,9 +532,28 @@ CUresult cuMemAllocHost(void** pointer, size_t bytes) {
 CUresult cuMemFreeHost(void* pointer) {
   REQUIRE_CONTEXT();
   const Allocation* a = d.memory.find(reinterpret_cast<uint64_t>(pointer));
-  if (!a || a->owned || a->begin != reinterpret_cast<uint64_t>(pointer)) return CUDA_ERROR_INVALID_VALUE;
+  if (!a || a->owned || a->registered || a->begin != reinterpret_cast<uint64_t>(pointer)) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
   d.memory.remove(a->begin);
   std::free(pointer);
+  return CUDA_SUCCESS;
+}
+// Registered memory has its own address on the device, and bounds: an access beside it is reported.
+CUresult cuMemHostRegister(void* pointer, size_t bytes, unsigned int flags) {
+  REQUIRE_CONTEXT();
+  if (!pointer || bytes == 0 || flags > 0x0F) return CUDA_ERROR_INVALID_VALUE;
+  if (bytes > kDeviceBase || reinterpret_cast<uint64_t>(pointer) > kDeviceBase - bytes) return CUDA_ERROR_INVALID_VALUE;
+  const bool read_only = (flags & kHostRegisterReadOnly) != 0;
+  return d.memory.register_host(pointer, bytes, read_only) ? CUDA_SUCCESS : CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+}
+CUresult cuMemHostUnregister(void* pointer) {
+  REQUIRE_CONTEXT();
+  const Allocation* a = d.memory.find(reinterpret_cast<uint64_t>(pointer));
+  if (!a || !a->registered || a->begin != reinterpret_cast<uint64_t>(pointer)) {
+    return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
+  }
+  d.memory.remove(a->begin);
   return CUDA_SUCCESS;
 }
 

@@ -112,6 +112,8 @@ class Launch {
       block->warps.resize(warps_);
       block->shared.resize(shared_bytes_ + 16);
       block->shared_valid.resize(shared_bytes_ + 16);
+      if (request_.options.check_races && shared_bytes_ != 0)
+        block->order = std::make_unique<SharedOrder>(shared_bytes_ + 16, warps_);
       block->local.resize(size_t{warps_} * kLanes * x_.local_stride + 16);
       block->local_valid.resize(block->local.size());
     } else {
@@ -123,6 +125,7 @@ class Launch {
                  static_cast<uint32_t>(index / request_.grid[0] % request_.grid[1]),
                  static_cast<uint32_t>(index / request_.grid[0] / request_.grid[1])};
     block->barriers.fill(Barrier{});
+    if (block->order) block->order->start_block();
     // Fresh memory holds a pattern, so that a read that is not checked does not look like zero by luck.
     std::fill(block->shared.begin(), block->shared.end(), 0xCD);
     std::fill(block->local.begin(), block->local.end(), 0xCD);
@@ -143,6 +146,7 @@ class Launch {
     x.multiprocessor = static_cast<uint32_t>(block.index % request_.options.multiprocessors);
     x.shared = block.shared.data();
     x.shared_valid = block.shared_valid.data();
+    x.order = block.order.get();
     for (;;) {
       bool live = false, progress = false, quantum = false;
       for (uint32_t w = 0; w < warps_; ++w) {
@@ -435,6 +439,10 @@ class Launch {
         return fmt::format("{} reads bytes that were never written; it {}", access, where);
       case ReportKind::kReadOnly:
         return fmt::format("{} writes memory that kernels may only read; it {}", access, where);
+      case ReportKind::kRace:
+        return fmt::format("{} races with an earlier {} by thread ({},{},{}): no barrier orders them; it {}", access,
+                           f.other_wrote ? "store" : "load", thread_ids_[0][f.other_thread],
+                           thread_ids_[1][f.other_thread], thread_ids_[2][f.other_thread], where);
       default:
         return fmt::format("{} {}", access, where);
     }

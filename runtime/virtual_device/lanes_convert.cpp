@@ -44,10 +44,14 @@ void f32_to_f64(ExecContext& x, const Op& op, uint32_t mask) {
   for_lanes<double>(slot<uint64_t>(x, op.d), mask,
                     [=](uint32_t l) { return static_cast<double>(unpack<float>(a[l])); });
 }
+// A NaN of f16 becomes the canonical one, as in cuda_fp16.hpp; one of bf16, whose bits are an f32's, keeps its bits.
 template <class H>
 void half_to_f32(ExecContext& x, const Op& op, uint32_t mask) {
   const uint32_t* a = slot<uint32_t>(x, op.a);
-  for_lanes<float>(slot<uint32_t>(x, op.d), mask, [=](uint32_t l) { return H::load(static_cast<uint16_t>(a[l])); });
+  for_lanes<float>(slot<uint32_t>(x, op.d), mask, [=](uint32_t l) {
+    const float v = H::load(static_cast<uint16_t>(a[l]));
+    return std::is_same_v<H, BF16> || v == v ? v : std::bit_cast<float>(0x7FFFFFFFu);
+  });
 }
 template <class H>
 void f32_to_half(ExecContext& x, const Op& op, uint32_t mask) {

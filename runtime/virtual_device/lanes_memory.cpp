@@ -131,7 +131,10 @@ inline void count_shared(ExecContext& x, const Request& r, uint32_t mask, uint32
   }
   for (uint32_t base = 0; base < kLanes; base += group) {
     const uint32_t members = group == 32 ? mask : (mask >> base) & ((1u << group) - 1);
-    if (members != 0) t.wavefronts += wavefronts(r.address + base, members, bytes);
+    if (members == 0) continue;
+    const uint32_t needed = wavefronts(r.address + base, members, bytes);
+    t.wavefronts += needed;
+    t.conflicts += needed - 1;
   }
 }
 
@@ -330,6 +333,7 @@ bool resolve_shared(ExecContext& x, const Op& op, uint32_t mask, Access access, 
     if (access != Access::kStore && !check_valid(x, op, r, mask, valid)) return false;
     if (write) mark_valid(op, r, valid);
   }
+  if (x.order && !order_shared(x, op, r.address, mask, access != Access::kStore, write)) return false;
   if (x.count_traffic) count_shared(x, r, mask, op.bytes, access);
   return true;
 }

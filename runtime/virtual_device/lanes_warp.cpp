@@ -224,6 +224,8 @@ Stop run_ops(ExecContext& x, uint32_t& pc_, uint32_t join) {
         if (op.kind == OpKind::kWarp) {
           op.run(x, op, mask);
           if (x.faulted) return leave(Stop::kFault);
+        } else if (x.order) {
+          order_warp(x);
         }
         ++pc;
         break;

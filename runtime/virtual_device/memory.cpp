@@ -71,6 +71,21 @@ const Allocation* DeviceMemory::add_host(void* pointer, uint64_t bytes) {
   return &(live_[allocation.begin] = std::move(allocation));
 }
 
+const Allocation* DeviceMemory::register_host(void* pointer, uint64_t bytes, bool read_only) {
+  const auto begin = reinterpret_cast<uint64_t>(pointer);
+  const auto after = live_.lower_bound(begin + bytes);
+  if (after != live_.begin() && std::prev(after)->second.end() > begin) return nullptr;
+  Allocation allocation;
+  allocation.begin = begin;
+  allocation.bytes = bytes;
+  allocation.host = static_cast<uint8_t*>(pointer);
+  allocation.owned = false;
+  allocation.registered = true;
+  allocation.read_only = read_only;
+  allocation.name = "registered host memory";
+  return &(live_[begin] = std::move(allocation));
+}
+
 void DeviceMemory::map_at(uint64_t address, uint8_t* host, uint64_t bytes, std::string name) {
   Allocation allocation;
   allocation.begin = address;

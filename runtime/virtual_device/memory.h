@@ -20,6 +20,7 @@ struct Allocation {
   std::string name;          // "allocation 3", "variable table", "kernel parameters"
   bool read_only = false;    // for kernels
   bool owned = true;         // by the table
+  bool registered = false;   // memory of the caller: cuMemHostRegister
   bool module_variable = false;
   uint64_t end() const { return begin + bytes; }
 };
@@ -37,6 +38,9 @@ class DeviceMemory {
   void mark_module_variable(uint64_t begin, bool read_only);
   // Makes host memory addressable at its own address (pinned memory, unified addressing).
   const Allocation* add_host(void* pointer, uint64_t bytes);
+  // The same for memory of the caller below kDeviceBase, until remove(). nullptr when the range meets a live
+  // allocation.
+  const Allocation* register_host(void* pointer, uint64_t bytes, bool read_only);
   // Maps memory of the caller at a fixed device address until remove().
   void map_at(uint64_t address, uint8_t* host, uint64_t bytes, std::string name);
   // false when no live allocation begins there.

@@ -75,6 +75,7 @@ inline constexpr uint8_t kFtz = 1;
 inline constexpr uint8_t kSat = 2;
 inline constexpr uint8_t kHasLimit = 4;  // memory: DecodedFunction::limits[op.limit] bounds the access
 inline constexpr uint8_t kIsStore = 8;
+inline constexpr uint8_t kStrong = 16;  // memory: volatile, relaxed, acquire, release or atomic
 
 struct Op {
   LaneFn run = nullptr;

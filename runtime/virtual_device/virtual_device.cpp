@@ -74,6 +74,7 @@ void for_each_counter(C& c, F f) {
   const auto shared = [&](const std::string& name, auto& t) {
     f(name + ".requests", t.requests);
     f(name + ".wavefronts", t.wavefronts);
+    f(name + ".conflicts", t.conflicts);
     f(name + ".bytes", t.bytes);
   };
   global("global_load", c.global_load);

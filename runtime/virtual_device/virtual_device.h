@@ -31,6 +31,9 @@ struct Options {
   // made through a named shared variable stays inside that variable.
   bool check_bounds = true;
   bool check_alignment = true;
+  // Two threads of a block touch the same byte of shared memory, one of them writes, and no barrier orders them
+  // (shared_order.h says what else does).
+  bool check_races = true;
   // Reads of shared and local bytes that no lane has written.
   bool check_uninitialized = true;
   // Reads of global bytes that neither host nor kernel has written. Covers allocations made while it is on.
@@ -100,6 +103,7 @@ struct SharedTraffic {
   uint64_t requests = 0;
   uint64_t wavefronts = 0;
   uint64_t bytes = 0;
+  uint64_t conflicts = 0;  // wavefronts beyond the first of each group: 0 where no bank serves two words
   bool operator==(const SharedTraffic&) const = default;
 };
 
@@ -138,6 +142,7 @@ TAILOR_VIRTUAL_API std::string to_string(const Counters& counters);
   X(kMisaligned, "misaligned", CUDA_ERROR_MISALIGNED_ADDRESS)            \
   X(kUninitialized, "uninitialized", CUDA_ERROR_ILLEGAL_ADDRESS)         \
   X(kAddressSpace, "address_space", CUDA_ERROR_INVALID_ADDRESS_SPACE)    \
+  X(kRace, "race", CUDA_ERROR_LAUNCH_FAILED)                             \
   X(kStackOverflow, "stack_overflow", CUDA_ERROR_HARDWARE_STACK_ERROR)   \
   X(kBadCall, "bad_call", CUDA_ERROR_INVALID_PC)                         \
   X(kSynchronization, "synchronization", CUDA_ERROR_ILLEGAL_INSTRUCTION) \

@@ -31,7 +31,8 @@ std::string check_accesses(const kernel::Program& program, const std::string& te
                      i.opcode == ptx::Opcode::kRed;
     if (!is_memory || i.space == ptx::Space::kParam) continue;
     std::string where = fmt::format("PTX line {}, file {} line {}", i.text_line, i.location.file, i.location.line);
-    if (i.space != ptx::Space::kGlobal) return where + ": not a global access";
+    if (i.space != ptx::Space::kGlobal && i.space != ptx::Space::kShared)
+      return where + ": neither a global nor a shared access";
     auto found = i.location.file == 1 ? wanted.find(i.location.line) : wanted.end();
     if (found == wanted.end()) return where + ": no such access, or a second instruction for it";
     const kernel::Instruction& access = *found->second;
@@ -39,6 +40,8 @@ std::string check_accesses(const kernel::Program& program, const std::string& te
                          : access.op == kernel::Op::kStore ? ptx::Opcode::kSt
                                                            : ptx::Opcode::kAtom;
     if (i.opcode != opcode) return where + ": another opcode";
+    const bool is_shared = program.type_of(access.operands[0]) == kernel::Type::kSptr;
+    if (is_shared != (i.space == ptx::Space::kShared)) return where + ": another space";
     if (static_cast<int>(ptx::bytes_of(i.type())) * i.vector_width != kernel::bytes_of(access.memory_type))
       return where + ": another width";
     if (i.has(ptx::Modifier::kNc) != access.read_only) return where + ": another cache";

@@ -11,6 +11,7 @@
 #include "codegen/emit/templates.h"
 #include "codegen/kernel/text.h"
 #include "tests/codegen/emit/accesses.h"
+#include "tests/codegen/kernel/conversions.h"
 #include "tests/codegen/kernel/programs.h"
 
 namespace tailor::codegen::emit {
@@ -146,6 +147,63 @@ TEST(EmitPtx, FoldsConstantOffsetsIntoAddresses) {
   EXPECT_NE(ptx.find("+-64]"), std::string::npos) << ptx;
   EXPECT_EQ(ptx.find("4294967"), ptx.find("4294967264")) << ptx;  // -16 + 4294967280 by an add
   EXPECT_NE(ptx.find("1099511627760"), std::string::npos) << ptx;
+}
+
+size_t count_of(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+// A product and a sum stay two roundings, a fused one stays one, and what multiplies by one or adds zero stays.
+TEST(EmitPtx, StatesTheRoundingOfEveryFloatOperation) {
+  using namespace kernel;
+  Builder b("k", 32);
+  Value p = b.parameter(Type::kPtr, "p");
+  auto load = [&](int64_t at) {
+    return b.bitcast(Type::kF32, b.load(Type::kB32, b.ptr_add(p, b.i64(at)), {"p", "x", 4, false}));
+  };
+  Value x = load(0);
+  Value y = load(4);
+  Value sum = b.binary(Op::kFAdd, b.binary(Op::kFMul, x, y), b.f32(0.0f));
+  Value difference = b.binary(Op::kFSub, b.binary(Op::kFMul, sum, b.f32(1.0f)), y);
+  Value fused = b.fma(difference, x, sum);
+  b.store(Type::kB32, p, b.bitcast(Type::kB32, fused), {"p", "y", 4, false});
+  const Program program = b.finish();
+  for (Arch arch : kArchs) {
+    const std::string ptx = *emit_ptx(program, arch);
+    EXPECT_EQ(count_of(ptx, "mul.rn.f32"), 2u) << ptx;
+    EXPECT_EQ(count_of(ptx, "add.rn.f32"), 1u) << ptx;
+    EXPECT_EQ(count_of(ptx, "sub.rn.f32"), 1u) << ptx;
+    EXPECT_EQ(count_of(ptx, "fma.rn.f32"), 1u) << ptx;
+  }
+}
+
+TEST(EmitPtx, ConvertsFp8InPairsWhereTheArchHasInstructions) {
+  for (kernel::Format format : {kernel::Format::kE4M3, kernel::Format::kE5M2}) {
+    const std::string pair = std::string(to_string(format)) + "x2";
+    const std::string encode = "cvt.rn.satfinite." + pair + ".f32";
+    const std::string decode = "cvt.rn.f16x2." + pair;
+    EXPECT_EQ(count_of(*emit_ptx(kernel::testing::encode_program(format, 2), Arch::kSm90a), encode), 1u);
+    EXPECT_EQ(count_of(*emit_ptx(kernel::testing::decode_program(format, 2), Arch::kSm90a), decode), 1u);
+    EXPECT_EQ(count_of(*emit_ptx(kernel::testing::encode_program(format, 2), Arch::kSm80), pair), 0u);
+    EXPECT_EQ(count_of(*emit_ptx(kernel::testing::decode_program(format, 2), Arch::kSm80), pair), 0u);
+  }
+}
+
+TEST(EmitPtx, SharedMemoryIsStaticAlignedAndNeedsNoMoreThanItsAddress) {
+  using namespace kernel;
+  Builder b("k", 32);
+  Value first = b.shared(100);
+  Value second = b.shared(16);
+  Value value = b.constant(Type::kB32, 7);
+  b.store(Type::kB32, b.ptr_add(first, b.i32(96)), value, {"", "x", 4, false});
+  b.store(Type::kB32, second, value, {"", "y", 4, false});
+  const std::string ptx = *emit_ptx(b.finish(), Arch::kSm80);
+  EXPECT_NE(ptx.find(".shared .align 16 .b8 tailor_shared[128];"), std::string::npos) << ptx;
+  EXPECT_EQ(count_of(ptx, "+96], "), 1u) << ptx;
+  EXPECT_EQ(count_of(ptx, "+112], "), 1u) << ptx;
+  EXPECT_EQ(count_of(ptx, "cvt"), 0u) << ptx;
 }
 
 TEST(EmitLlvm, PrintsTheModuleBeforeCodeGeneration) {

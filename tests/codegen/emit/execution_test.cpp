@@ -1,5 +1,6 @@
 // Every program, executed on the virtual device as emitted by LLVM and by NVRTC, against the interpreter of the lowered
 // program: every byte of every buffer.
+#include <cstring>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -7,6 +8,7 @@
 #include "codegen/compile/compile.h"
 #include "codegen/emit/emit.h"
 #include "runtime/virtual_device/virtual_device.h"
+#include "tests/codegen/kernel/conversions.h"
 #include "tests/codegen/kernel/interpreter.h"
 #include "tests/codegen/kernel/programs.h"
 
@@ -142,6 +144,62 @@ TEST_F(ExecutionTest, MemoryOfEveryTypeAndGuard) {
   }
 }
 
+TEST_F(ExecutionTest, SharedMemoryOfEveryType) {
+  Program program = kernel::testing::shared();
+  size_t bytes = program.block_threads * kernel::testing::kSharedBytes;
+  MemoryBlock out = allocate(noise(bytes));
+  MemoryBlock in = allocate(noise(bytes));
+  MemoryBlock flag = allocate({2, 0, 0, 0});
+  for (uint64_t n : {0, 1, 2, 3}) check(program, {1, {out.address, in.address, flag.address, n}}, {out, in, flag});
+}
+
+TEST_F(ExecutionTest, FloatsAndConversionsOfEveryFormat) {
+  Program program = kernel::testing::floats();
+  const uint32_t grid = 4;
+  const size_t threads = size_t{grid} * program.block_threads;
+  const uint32_t edges[] = {0,          0x80000000, 1,          0x007fffff, 0x00800000, 0x3f800000, 0xbf800000,
+                            0x7f7fffff, 0x7f800000, 0xff800000, 0x7f800001, 0xffc12345, 0x43e00000, 0x43e80000,
+                            0x477ff000, 0x38800000, 0x33000000, 0x33000001, 0x3b000000, 0x3a800000, 0x47600000};
+  MemoryBlock out = allocate(noise(threads * kernel::testing::kFloatsBytes));
+  for (int round = 0; round < 12; ++round) {
+    MemoryBlock in = allocate(noise(threads * 64));
+    for (size_t t = 0; t < threads; ++t) {
+      for (size_t k = 0; k < 3; ++k) {
+        // An edge, a neighbour of one, or a value around the range of the 8-bit formats.
+        uint32_t bits = edges[random_() % std::size(edges)];
+        if (random_() % 3 == 1) bits += static_cast<uint32_t>(random_() % 3) - 1;
+        if (random_() % 3 == 2) bits = 0x38000000u + static_cast<uint32_t>(random_() % 0x10000000u) * 4 / 3;
+        std::memcpy(in.bytes.data() + 64 * t + 4 * k, &bits, 4);
+      }
+    }
+    check(program, {grid, {out.address, in.address, edges[random_() % std::size(edges)]}}, {out, in});
+  }
+}
+
+TEST_F(ExecutionTest, EveryCodeAndEveryTieOfEveryFormat) {
+  std::vector<uint32_t> inputs = kernel::testing::f32_inputs();
+  std::vector<uint8_t> f32s(4 * inputs.size());
+  std::memcpy(f32s.data(), inputs.data(), f32s.size());
+#define X(name, text, bytes) kernel::Format::name,
+  for (kernel::Format format : {TAILOR_KERNEL_FORMATS(X)}) {
+#undef X
+    const size_t bytes = static_cast<size_t>(kernel::bytes_of(format));
+    const uint32_t lanes = bytes == 1 ? 2 : 1;
+    const uint32_t threads = static_cast<uint32_t>(inputs.size()) / lanes;
+    MemoryBlock in = allocate(f32s);
+    MemoryBlock out = allocate(std::vector<uint8_t>(bytes * inputs.size()));
+    check(kernel::testing::encode_program(format, static_cast<int>(lanes)), {threads / 256, {out.address, in.address}},
+          {out, in});
+
+    const uint32_t count = bytes == 1 ? 512 : 1u << 16;
+    MemoryBlock codes = allocate(std::vector<uint8_t>(bytes * count));
+    for (uint32_t code = 0; code < count; ++code) std::memcpy(codes.bytes.data() + bytes * code, &code, bytes);
+    MemoryBlock values = allocate(std::vector<uint8_t>(4 * count));
+    check(kernel::testing::decode_program(format, static_cast<int>(lanes)),
+          {count / lanes / 256, {values.address, codes.address}}, {values, codes});
+  }
+}
+
 TEST_F(ExecutionTest, ControlFlow) {
   Program program = kernel::testing::control();
   MemoryBlock out = allocate(noise(program.block_threads * kernel::testing::kControlBytes));
@@ -176,6 +234,19 @@ TEST_F(ExecutionTest, GatherWithHostileTables) {
          {dst.address, src.address, tables.address, offsets.address, status.address, rows, batch, max_pages, pages,
           stride}},
         {dst, src, tables, offsets, status});
+}
+
+// What the virtual device runs, the assembler takes too: inline assembly of every kind, for both architectures.
+TEST_F(ExecutionTest, CubinsComeOfBothEmitters) {
+  if (!toolchain_->nvrtc().found || !toolchain_->nvjitlink().found) GTEST_SKIP() << "no NVRTC and nvJitLink here";
+  for (const Program& program : {kernel::testing::shared(), kernel::testing::floats()}) {
+    for (Arch arch : {Arch::kSm80, Arch::kSm90a}) {
+      Expected<std::string> linked = toolchain_->link_ptx(*emit_ptx(program, arch), arch);
+      EXPECT_TRUE(linked.ok()) << linked.status().message();
+      Expected<compile::CudaOutput> compiled = toolchain_->compile_cuda(*emit_cuda(program, arch), arch, true);
+      EXPECT_TRUE(compiled.ok()) << compiled.status().message();
+    }
+  }
 }
 
 // The comparison can fail: another program's PTX gives another byte, and a wrong bound is reported with its access.

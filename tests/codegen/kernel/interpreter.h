@@ -1,8 +1,11 @@
 // The semantics of the lowered program (codegen/kernel/ir.h), executed on the host: an oracle that shares no code with
-// either emitter. Threads run one after another, block by block; programs whose threads race are outside its use.
+// either emitter. Block by block, the threads of a block one instruction at a time; programs whose threads race in
+// global memory are outside its use.
 //
 // Both forms of `interpret` return an empty string, or the first thing that went wrong and where: an access that its
-// memory does not allow or below its alignment, a shift by the width or more, a thread that runs on and on.
+// memory does not allow or below its alignment, a shift by the width or more, a thread that runs on and on, a read of
+// shared memory that nobody wrote, two threads that touch a shared byte between two barriers and one writes, a barrier
+// that not every thread of its block reaches.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +37,16 @@ struct Launch {
   uint32_t grid = 1;                // blocks; threads per block are the program's
   std::vector<uint64_t> arguments;  // one per parameter, i32 in the low half
   std::vector<uint32_t> blocks{};   // those that run, in this order; empty: all
+  // By ValueId, or empty: values that must be the same in all threads of a block that reach their instruction together.
+  std::vector<bool> uniform{};
+  uint64_t most_steps = 4'000'000;  // instructions and iterations that any one thread may take
 };
 
 struct RunCounts {
-  uint64_t instructions = 0;  // executed by all threads, constants and terminators left out
-  uint64_t loads = 0, stores = 0, atomics = 0;
+  uint64_t instructions = 0;                    // executed by all threads, constants and terminators left out
+  uint64_t loads = 0, stores = 0, atomics = 0;  // to global memory
+  uint64_t shared_loads = 0, shared_stores = 0;
+  uint64_t barriers = 0;  // per block
   uint64_t guarded = 0, guarded_off = 0;
   std::map<int, uint64_t> store_widths;
 };

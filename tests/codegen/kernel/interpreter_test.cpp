@@ -120,6 +120,55 @@ TEST(Interpreter, CountsGuardsAndAtomics) {
   EXPECT_EQ(at<uint64_t>(memory["word"], 0), 6u);
 }
 
+// Thread t writes the byte pair t, waits if `together`, and reads the pair t ^ 1 or, with `broadcast`, the first.
+Program exchange(bool together, bool broadcast, uint32_t bytes) {
+  Builder b("exchange", 64);
+  Value out = b.parameter(Type::kPtr, "out");
+  Value tid = b.special(Special::kTidX);
+  Value pairs = b.shared(bytes);
+  auto at = [&](Value base, Value index) { return b.ptr_add(base, b.mul(index, b.i32(2))); };
+  b.store(Type::kB16, at(pairs, tid), b.constant(Type::kB16, 0x1234), {"", "own", 2, false});
+  if (together) b.barrier();
+  Value other = broadcast ? b.i32(0) : b.binary(Op::kXor, tid, b.i32(1));
+  b.store(Type::kB16, at(out, tid), b.load(Type::kB16, at(pairs, other), {"", "other", 2, false}),
+          {"out", "other", 2, false});
+  return b.finish();
+}
+
+TEST(Interpreter, SharedMemoryPassesValuesAcrossABarrierOnly) {
+  using ::testing::HasSubstr;
+  const Memory good{{"out", {0x1000, std::vector<uint8_t>(128), true}}};
+  auto run = [&](const Program& program, RunCounts* counts = nullptr) {
+    Memory memory = good;
+    std::string error = interpret(program, {1, {0x1000}}, memory, counts);
+    EXPECT_TRUE(!error.empty() || at<uint16_t>(memory["out"], 126) == 0x1234);
+    return error;
+  };
+  RunCounts counts;
+  EXPECT_EQ(run(exchange(true, false, 128), &counts), "");
+  EXPECT_EQ(counts.shared_loads, 64u);
+  EXPECT_EQ(counts.shared_stores, 64u);
+  EXPECT_EQ(counts.stores, 64u);
+  EXPECT_EQ(counts.barriers, 1u);
+  EXPECT_EQ(run(exchange(true, true, 128)), "");
+  EXPECT_THAT(run(exchange(false, false, 128)), HasSubstr("thread 0: shared + 2 was written by thread 1 since"));
+  EXPECT_THAT(run(exchange(true, false, 126)), HasSubstr("2 bytes at shared + 126, which has 126 bytes"));
+
+  Builder b("stale", 64);
+  Value word = b.shared(4);
+  b.load(Type::kB32, word, {"", "nothing", 4, false});
+  EXPECT_THAT(run(b.finish()), HasSubstr("shared + 0 was never written"));
+
+  Builder late("late", 64);
+  Value slot = late.shared(1);
+  Value first = late.compare(Compare::kEq, late.special(Special::kTidX), late.i32(0));
+  late.store(Type::kB8, slot, late.constant(Type::kB8, 1), {"", "byte", 1, false}, first);
+  late.barrier();
+  late.load(Type::kB8, slot, {"", "byte", 1, false});
+  late.store(Type::kB8, slot, late.constant(Type::kB8, 1), {"", "byte", 1, false}, first);
+  EXPECT_THAT(run(late.finish()), HasSubstr("thread 0: shared + 0 was read by several threads since"));
+}
+
 TEST(Interpreter, StopsAtAWideShiftAndAnEndlessLoop) {
   Builder shift("shift", 1);
   shift.binary(Op::kShl, shift.i32(1), shift.i32(32));

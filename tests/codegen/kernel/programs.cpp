@@ -1,5 +1,7 @@
 #include "tests/codegen/kernel/programs.h"
 
+#include <algorithm>
+
 namespace tailor::codegen::kernel::testing {
 
 Program arithmetic(Type type) {
@@ -98,6 +100,128 @@ Program memory(bool read_only) {
         b.store(Type::kI32, b.ptr_add(at(out), b.i64(12)), low, {"out", "same store, second side", 4, false});
         return Builder::Values{};
       });
+  return b.finish();
+}
+
+Program shared() {
+  using Values = Builder::Values;
+  constexpr uint32_t kThreads = 64;
+  Builder b("shared", kThreads);
+  Value out = b.parameter(Type::kPtr, "out");
+  Value in = b.parameter(Type::kPtr, "in");
+  Value flag = b.parameter(Type::kPtr, "flag", true);
+  Value n = b.parameter(Type::kI32, "n");
+  Value tid = b.special(Special::kTidX);
+  Value own = b.mul(tid, b.i32(kSharedBytes));
+  out = b.ptr_add(out, own);
+  in = b.ptr_add(in, own);
+  Value words = b.shared(4 * kThreads + 4);  // the next begins behind a gap
+  Value wide = b.shared(16 * kThreads);
+  Value mine = b.ptr_add(wide, b.mul(tid, b.i32(16)));
+  Value other = b.ptr_add(wide, b.mul(b.sub(b.i32(kThreads - 1), tid), b.i32(16)));
+  Value even = b.compare(Compare::kEq, b.bit_and(tid, b.i32(1)), b.i32(0));
+  b.for_loop(b.i32(0), n, b.i32(1), {}, [&](Value round, const Values&) {
+    int64_t slot = 0;
+    for (Type t : {Type::kI32, Type::kI64, Type::kB8, Type::kB16, Type::kB32, Type::kB64, Type::kB128}) {
+      const int bytes = bytes_of(t);
+      Value source = b.ptr_add(in, b.i64(16 * slot));
+      Value destination = b.ptr_add(out, b.i64(16 * slot++));
+      b.store(t, mine, b.load(t, source, {"in", "source", bytes, false}), {"", "own slot", bytes, false});
+      b.barrier();
+      b.store(t, destination, b.load(t, other, {"", "the other's slot", bytes, false}),
+              {"out", "destination", bytes, false});
+      b.barrier();
+      destination = b.ptr_add(out, b.i64(16 * slot++));
+      b.store(t, mine, b.load(t, source, {"in", "source", bytes, false}), {"", "own slot if even", bytes, false}, even);
+      b.barrier();
+      b.store(t, destination, b.load(t, other, {"", "the other's slot if even", bytes, false}, even),
+              {"out", "destination", bytes, false});
+      b.barrier();
+    }
+    // Both sides of a branch that all threads take alike.
+    Value same = b.compare(Compare::kSlt, round, b.load(Type::kI32, flag, {"flag", "flag", 4, true}));
+    Value word = b.ptr_add(words, b.mul(tid, b.i32(4)));
+    Value sum = b.if_else(
+        same,
+        [&] {
+          b.store(Type::kI32, b.ptr_add(word, b.i32(4)), tid, {"", "word of the next", 4, false});
+          b.barrier();
+          return Values{b.select(even, b.load(Type::kI32, b.ptr_add(words, b.i32(4)), {"", "first", 4, false}), tid)};
+        },
+        [&] {
+          b.store(Type::kI32, word, round, {"", "word", 4, false});
+          b.barrier();
+          return Values{b.load(Type::kI32, words, {"", "broadcast", 4, false})};
+        })[0];
+    b.barrier();
+    b.store(Type::kI32, b.ptr_add(out, b.i64(16 * slot)), sum, {"out", "sum", 4, false});
+    return Values{};
+  });
+  return b.finish();
+}
+
+Program floats() {
+  using Values = Builder::Values;
+  Builder b("floats", 32);
+  Value out = b.parameter(Type::kPtr, "out");
+  Value in = b.parameter(Type::kPtr, "in", true);
+  Value x = b.bitcast(Type::kF32, b.parameter(Type::kI32, "x"));
+  Value thread = b.add(b.mul(b.special(Special::kCtaidX), b.special(Special::kNtidX)), b.special(Special::kTidX));
+  out = b.ptr_add(out, b.mul(thread, b.i32(kFloatsBytes)));
+  in = b.ptr_add(in, b.mul(thread, b.i32(64)));
+  int64_t end = 0;
+  auto keep = [&](Value v) {
+    if (b.type_of(v) == Type::kF32) v = b.bitcast(Type::kB32, v);
+    const int bytes = bytes_of(b.type_of(v));
+    end = (end + bytes - 1) / bytes * bytes;
+    b.store(b.type_of(v), b.ptr_add(out, b.i64(end)), v, {"out", "result", bytes, false});
+    end += bytes;
+  };
+  auto load = [&](Type t, int64_t at) {
+    return b.load(t, b.ptr_add(in, b.i64(at)), {"in", "source", bytes_of(t), true});
+  };
+  auto f32_at = [&](int64_t at) { return b.bitcast(Type::kF32, load(Type::kB32, at)); };
+  const Values f{f32_at(0), f32_at(4), f32_at(8), x};
+  for (Op op : {Op::kFAdd, Op::kFSub, Op::kFMul}) {
+    keep(b.binary(op, f[0], f[1], std::string(to_string(op))));
+    keep(b.binary(op, f[2], x));
+    keep(b.binary(op, f[2], b.f32(1.0f)));
+  }
+  keep(b.fma(f[0], f[1], f[2]));
+  keep(b.binary(Op::kFAdd, b.binary(Op::kFMul, f[0], f[1]), f[2]));  // stays two roundings
+  keep(b.fma(f[2], x, b.f32(-0.0f)));
+  keep(b.constant(Type::kF32, 0xffc12345));  // bits of a NaN are kept where nothing computes
+  Value even = b.compare(Compare::kEq, b.bit_and(thread, b.i32(1)), b.i32(0));
+  keep(b.select(even, f[0], b.f32(1.5f)));
+  keep(b.bitcast(Type::kI32, b.for_loop(b.i32(0), b.i32(5), b.i32(1), {f[1]}, [&](Value, const Values& carried) {
+    return Values{b.fma(carried[0], b.f32(0.75f), f[2])};
+  })[0]));
+  keep(b.bitcast(Type::kB64, b.bitcast(Type::kI64, load(Type::kB64, 16))));
+
+#define X(name, text, bytes) Format::name,
+  for (Format format : {TAILOR_KERNEL_FORMATS(X)}) {
+#undef X
+    const Type one = bits_type(bytes_of(format));
+    const Type two = bits_type(2 * bytes_of(format));
+    keep(b.decode(format, load(one, 16))[0]);
+    for (Value value : b.decode(format, load(two, 20))) keep(value);
+    keep(b.encode(format, {f[0]}));
+    keep(b.encode(format, {f[1]}));
+    keep(b.encode(format, {x}));
+    keep(b.encode(format, {f[2], f[0]}));
+    keep(b.encode(format, {f[1], x}));
+  }
+
+  for (Type whole : {Type::kB16, Type::kB32, Type::kB64, Type::kB128}) {
+    for (Type lane : {Type::kB8, Type::kB16, Type::kB32, Type::kB64}) {
+      if (bytes_of(lane) >= bytes_of(whole)) continue;
+      Values lanes = b.unpack(lane, load(whole, 32));
+      std::reverse(lanes.begin(), lanes.end());
+      keep(b.pack(lanes));
+      if (bytes_of(lane) < 4) keep(lanes[1]);
+      if (bytes_of(lane) < 4) keep(b.zero_extend(lanes[0]));
+    }
+  }
   return b.finish();
 }
 
@@ -268,6 +392,8 @@ std::vector<NamedProgram> all_programs() {
   programs.push_back({"memory", memory(false)});
   programs.push_back({"memory_read_only", memory(true)});
   programs.push_back({"control", control()});
+  programs.push_back({"floats", floats()});
+  programs.push_back({"shared", shared()});
   programs.push_back({"example", example()});
   programs.push_back({"gather", gather()});
   return programs;

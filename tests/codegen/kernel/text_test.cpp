@@ -118,7 +118,7 @@ TEST(Text, ErrorsNameLineAndColumn) {
       {"kernel @k() block 1 {\n  %x = special tid.z\n}", "2:16: expected a special register"},
       {"kernel @k(%a: i32) block 1 {\n  %x = add %a\n}", "3:1: 'add' takes 2 operands, not 1"},
       {"kernel @k(%a: i32) block 1 {\n  add %a, %a\n}", "2:3: 'add' has 1 results, not 0"},
-      {"kernel @k(%a: ptr) block 1 {\n  %x = load f32 %a align 4 access 1\n}", "2:13: expected a type"},
+      {"kernel @k(%a: ptr) block 1 {\n  %x = load f64 %a align 4 access 1\n}", "2:13: expected a type"},
       {"kernel @k(%a: ptr) block 1 {\n  %x = load i32 %a align 4\n}", "3:1: expected 'access', got '}'"},
       {"kernel @k() block 1 {\n  access 2 \"a\" \"b\"\n}", "2:10: integer 2 is not in [1, 1]"},
       {"kernel @k() block 1 {\n  access 1 \"a\n", "2:12: expected a string"},
@@ -126,6 +126,13 @@ TEST(Text, ErrorsNameLineAndColumn) {
       {"kernel @k(%p: pred) block 1 {\n  if %p { yield }\n else }\n}", "3:7: expected '{', got '}'"},
       {"kernel @k(%p: pred) block 1 {\n  %r = if %p { }\n}", "2:3: 'if' has 0 results, not 1"},
       {"kernel @k(%p: pred) block 1 {\n  while { yield } do { yield }\n}", "2:19: the first region of a while ends"},
+      {"kernel @k() block 1 {\n  %x = decode.f8 %x\n}", "2:8: 'f8' is not a storage format"},
+      {"kernel @k() block 1 {\n  %x = decode %x\n}", "2:8: 'decode' is not an instruction"},
+      {"kernel @k(%a: i32) block 1 {\n  %x = bitcast %a\n}", "2:16: expected a type"},
+      {"kernel @k(%a: i32) block 1 {\n  %x = unpack b8 %a\n}", "2:3: 'unpack' has 4 results, not 1"},
+      {"kernel @k() block 1 {\n  %x = const f32 0x\n}", "2:18: integer 0x is not in"},
+      {"kernel @k() block 1 {\n  %x = const f32 -0x1\n}", "2:20: 'x1' is not an instruction"},
+      {"kernel @k() block 1 shared x {}", "1:28: expected an integer"},
       {"kernel @k() block 1 {\n  # }", "2:3: expected an instruction, got '#'"},
   };
   for (const Case& c : cases) {

@@ -25,7 +25,35 @@ TEST(Verify, RefusesEveryBrokenText) {
       {"%x = sext %b", "the operand is i32"},
       {"%x = zext %b", "the operand is i32"},
       {"%x = trunc %a", "the operand is i64"},
-      {"%x = ptradd %a, %a", "the base is a ptr"},
+      {"%x = ptradd %a, %a", "the base is a ptr or an sptr"},
+      {"%s = shared %x = ptradd %s, %b", "the offset of an sptr is i32"},
+      {"%s = const sptr 0", "there are no pointer constants"},
+      {"%f = const f32 4294967296", "4294967296 is not in [0, 4294967295]"},
+      {"%f = const f32 0 %g = fadd %f, %a", "operands are f32"},
+      {"%f = const f32 0 %g = fma %f, %f, %b", "operands are f32"},
+      {"%f = const f32 0 %g = add %f, %f", "operands are two i32 or two i64"},
+      {"%f = const f32 0 %p = cmp.eq %f, %f", "operands are two i32 or two i64"},
+      {one_access + "%f = const f32 0 store f32 %o, %f align 4 access 1", "f32 has no form in memory"},
+      {"%x = bitcast i64 %a", "renames i32, b32 and f32, or i64 and b64"},
+      {"%x = bitcast b16 %a", "renames i32, b32 and f32, or i64 and b64"},
+      {"%x = const b64 0 %y, %z = unpack i32 %x", "lanes are bits of one type"},
+      {"%x = unpack b32 %a", "gives two lanes or more"},
+      {"%x = const b16 0 %y = pack %x", "takes two lanes or more"},
+      {"%x = const b16 0 %y = const b8 0 %z = pack %x, %y", "lanes are bits of one type"},
+      {"%x = const b16 0 %y = pack %x, %x, %x", "3 lanes of b16 are 6 bytes, not b128"},
+      {"%x = const b64 0 %y, %z = decode.f16 %x", "'decode' has 4 results, not 2"},  // the parser's rule
+      {"%x = const b64 0 %y, %z, %u, %v = decode.f16 %x", "has one value or two"},
+      {"%y, %z = decode.f16 %a", "2 values of f16 are 4 bytes, not i32"},
+      {"%x = encode.f16 %a", "values are f32"},
+      {"%f = const f32 0 %x = encode.e4m3 %f, %f, %f", "has one value or two"},
+      {"%x = const b32 0 %y = zext %x", "the operand is i32, b8 or b16"},
+      {one_access + "%s = shared %x = load i32 %s align 4 access 1", "through an sptr name the operand \"shared\""},
+      {"access 1 \"shared\" \"w\" %x = load i32 %o align 4 access 1", "through an sptr name the operand \"shared\""},
+      {"access 1 \"shared\" \"w\" %s = shared %x = load i32 %s align 4 access 1 readonly",
+       "shared memory is not readonly"},
+      {"access 1 \"shared\" \"w\" %s = shared atomic.max.u64 %s, %b align 8 access 1", "an atomic's address is a ptr"},
+      {"access 1 \"shared\" \"w\" %s = shared %x = load sptr %s align 4 access 1", "sptr has no form in memory"},
+      {"%t = special tid.x %p = cmp.eq %t, %a if %p { barrier }", "stands under a condition that may differ"},
       {"%x = ptradd %o, %o", "the offset is i32 (unsigned bytes) or i64"},
       {"%s = const i32 32 %x = shl %a, %s", "shifts by 32; the amount must be in [0, 32)"},
       {"%s = const i64 -1 %x = shr.s %b, %s", "shifts by -1; the amount must be in [0, 64)"},
@@ -76,7 +104,7 @@ TEST(Verify, RefusesEveryBrokenText) {
       {"%p = cmp.eq %a, %a if %p { yield %a } else { yield %a }", "'if' has 1 results, not 0"},  // the parser's rule
   };
   for (const auto& [body, rule] : cases) {
-    std::string text = "kernel @k(%o: ptr, %r: ptr readonly, %a: i32, %b: i64) block 32 {\n" + body + "\n}";
+    std::string text = "kernel @k(%o: ptr, %r: ptr readonly, %a: i32, %b: i64) block 32 shared 64 {\n" + body + "\n}";
     Expected<Program> parsed = parse(text);
     Status status = parsed.ok() ? verify(*parsed) : parsed.status();
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << body;
@@ -111,6 +139,12 @@ TEST(Verify, RefusesEveryBrokenTable) {
        },
        "access 3 is in the table and no instruction carries it"},
       {[](Program& p) { p.accesses.resize(70000); }, "70000 accesses; ids are 16 bits"},
+      {[](Program& p) { p.shared_bytes = 49153; }, "49153 bytes of shared memory; the limit is 49152"},
+      {[](Program& p) {
+         p.body.body[0].op = Op::kShared;
+         p.values[3].type = Type::kSptr;
+       },
+       "the kernel has no shared memory"},
       {[](Program& p) { p.parameters[1].value = 99; }, "parameter 1 is value 99, which does not exist"},
       {[](Program& p) { p.parameters[1].value = 0; }, "parameter 1 is defined twice"},
       {[](Program& p) { p.values[2].type = Type::kB32; }, "parameter 2 is b32; parameters are i32, i64 or ptr"},
@@ -130,6 +164,7 @@ TEST(Verify, RefusesEveryBrokenTable) {
       {[](Program& p) { p.body.body[0].compare = Compare::kNe; }, "only cmp has a relation"},
       {[](Program& p) { p.body.body[2].special = Special::kNtidX; }, "only special names a special register"},
       {[](Program& p) { p.body.body[3].align = 4; }, "only memory operations have a memory type"},
+      {[](Program& p) { p.body.body[3].format = Format::kE4M3; }, "only decode and encode have a storage format"},
       {[](Program& p) { p.body.body[3].read_only = true; }, "only a load can be readonly"},
       {[](Program& p) { p.body.body[3].regions.resize(1); }, "for has 1, while 2, if 2"},
       {[](Program& p) { p.body.body.back().regions.clear(); }, "for has 1, while 2, if 2"},

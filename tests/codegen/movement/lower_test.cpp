@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <random>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,7 @@
 #include "codegen/ops/operations.h"
 #include "runtime/bucket/key_space.h"
 #include "runtime/ops/schema.h"
+#include "tests/codegen/movement/configurations.h"
 #include "tests/codegen/movement/scenario.h"
 
 namespace tailor {
@@ -37,9 +39,9 @@ void walk(const codegen::kernel::Region& region, const F& f) {
   }
 }
 
-// Lowers, launches on a device of `device` and compares every byte.
+// Lowers, launches on a device of `device` and compares every byte. Adds 1 to `changed` if some byte had to change.
 void expect_exact(const Key& key, const test::ScenarioOptions& options, std::mt19937& random,
-                  const DeviceNumbers& device) {
+                  const DeviceNumbers& device, int* changed = nullptr) {
   SCOPED_TRACE(to_string(key));
   const Expected<Lowered> lowered = lower_key(key);
   ASSERT_TRUE(lowered.ok()) << lowered.status().to_string();
@@ -54,13 +56,14 @@ void expect_exact(const Key& key, const test::ScenarioOptions& options, std::mt1
   const int64_t grid = evaluate(lowered->plan.grid[0], scenario.symbols, device);
   const std::vector<int64_t> parameters = test::parameter_values(lowered->plan, scenario.symbols, device);
   RunCounts counts;
+  const test::Memory before = scenario.memory;
   ASSERT_EQ(interpret(lowered->program, {static_cast<uint32_t>(grid), {parameters.begin(), parameters.end()}},
                       scenario.memory, &counts),
             "");
   if (key.lowering() == Lowering::kTail) {
     EXPECT_EQ(counts.guarded, 0u);
   }
-  if (options.status) {
+  if (options.status && scenario.memory.count("status_word")) {
     uint64_t word = 0;
     std::memcpy(&word, scenario.memory.at("status_word").bytes.data(), 8);
     if (scenario.open) {
@@ -70,12 +73,16 @@ void expect_exact(const Key& key, const test::ScenarioOptions& options, std::mt1
     }
   }
   if (scenario.open) return;
+  test::settle(scenario);
+  if (changed) *changed += test::differ(before, scenario.expected);
   for (const auto& [name, region] : scenario.expected) {
     EXPECT_TRUE(region.bytes == scenario.memory.at(name).bytes) << name << " differs";
   }
 }
 
-constexpr OpId kOps[] = {OpId::kPagedGather, OpId::kPagedAppend};
+constexpr OpId kPaged[] = {OpId::kPagedGather, OpId::kPagedAppend};
+constexpr OpId kOps[] = {OpId::kPagedGather, OpId::kPagedAppend, OpId::kPack,  OpId::kUnpack,  OpId::kGatherRows,
+                         OpId::kScatterRows, OpId::kConcat,      OpId::kSplit, OpId::kConvert, OpId::kAppendRope};
 constexpr Lowering kLowerings[] = {Lowering::kTail, Lowering::kGuarded, Lowering::kPow2Mask};
 
 class Movement : public testing::TestWithParam<std::tuple<OpId, Lowering>> {
@@ -84,27 +91,15 @@ class Movement : public testing::TestWithParam<std::tuple<OpId, Lowering>> {
   Lowering lowering() const { return std::get<1>(GetParam()); }
 };
 
-// Every bucket of a shape, over shapes that mix elements, page sizes, heads and head dimensions.
 template <class F>
-void for_each_key(OpId op, Lowering lowering, int stride, const F& f) {
-  int n = 0;
-  for (int element : {1, 2, 4, 8}) {
-    for (int64_t page_size : {1, 3, 16, 48, 64}) {
-      for (int64_t heads : {1, 2, 3, 8}) {
-        for (int64_t dim : {1, 5, 64, 65, 80, 127, 128, 576}) {
-          for (const Key& key : keys_of(op, lowering, element, page_size, heads, dim)) {
-            if (n++ % stride == 0) f(key);
-          }
-        }
-      }
-    }
-  }
+void for_each_key(OpId op, Lowering lowering, size_t count, const F& f) {
+  for (const Key& key : test::sample_keys(op, Arch::kSm90a, Emitter::kLlvm, lowering, count)) f(key);
 }
 
 TEST_P(Movement, EveryByteIsTheReferenceForASweepOfKeys) {
   std::mt19937 random(1);
-  int n = 0;
-  for_each_key(op(), lowering(), 307, [&](const Key& key) {
+  int n = 0, changed = 0;
+  for_each_key(op(), lowering(), 48, [&](const Key& key) {
     if (HasFailure()) return;
     test::ScenarioOptions options;
     options.rows = n % 3 == 0 ? 40 : 13;
@@ -112,16 +107,18 @@ TEST_P(Movement, EveryByteIsTheReferenceForASweepOfKeys) {
     options.status = n % 4 != 0;
     const bool large = key.get(KeyField::kHeads) * key.get(KeyField::kHeadDim) > 1024;
     if (large) options.rows = 5;
+    options.other_rows = n % 2 == 0 ? 11 : 43;
     ++n;
-    expect_exact(key, options, random, {n % 5 == 0 ? 2 : 64, n % 3 == 0 ? 1 : 2});
+    expect_exact(key, options, random, {n % 5 == 0 ? 2 : 64, n % 3 == 0 ? 1 : 2}, &changed);
   });
   EXPECT_GT(n, 30);
+  EXPECT_GT(changed, n / 2) << "most of what is launched moves something";
 }
 
 TEST_P(Movement, NoAccessLeavesItsOperandWhateverTheArraysHold) {
   std::mt19937 random(2);
   int n = 0;
-  for_each_key(op(), lowering(), 601, [&](const Key& key) {
+  for_each_key(op(), lowering(), 24, [&](const Key& key) {
     if (HasFailure() || key.get(KeyField::kHeads) * key.get(KeyField::kHeadDim) > 1024) return;
     for (int repeat = 0; repeat < 4; ++repeat) {
       test::ScenarioOptions options;
@@ -130,6 +127,7 @@ TEST_P(Movement, NoAccessLeavesItsOperandWhateverTheArraysHold) {
       options.batch = 1 + repeat * 2;
       options.status = repeat != 2;
       options.head_major = repeat % 2 == 0;
+      options.other_rows = repeat == 0 ? 30 : 11;
       expect_exact(key, options, random, {repeat % 2 ? 1 : 64, 1});
     }
     ++n;
@@ -139,16 +137,19 @@ TEST_P(Movement, NoAccessLeavesItsOperandWhateverTheArraysHold) {
 
 TEST_P(Movement, EmptyExtentsTouchNothing) {
   std::mt19937 random(3);
-  for (const Key& key : keys_of(op(), lowering(), 2, 16, 2, 64)) {
-    for (int which = 0; which < 4; ++which) {
+  for (const Key& key : test::sample_keys(op(), Arch::kSm90a, Emitter::kLlvm, lowering(), 8)) {
+    for (int which = 0; which < 8; ++which) {
       test::ScenarioOptions options;
-      (which == 0   ? options.rows
-       : which == 1 ? options.batch
-       : which == 2 ? options.pool_pages
-                    : options.max_pages) = 0;
+      if (which == 0 || which == 6) options.rows = 0;
+      if (which == 1) options.batch = 0;
+      if (which == 2) options.pool_pages = 0;
+      if (which == 3) options.max_pages = 0;
+      if (which == 4) options.max_length = 0;
+      if (which == 5 || which == 6) options.other_rows = 0;
+      if (which == 7) options.rows = options.batch = options.other_rows = options.max_length = 1;
       for (bool hostile : {false, true}) {
         options.hostile = hostile;
-        if (op() == OpId::kPagedAppend && which == 2) options.hostile = true;
+        if ((op() == OpId::kPagedAppend || op() == OpId::kAppendRope) && which == 2) options.hostile = true;
         expect_exact(key, options, random, {4, 2});
       }
     }
@@ -156,7 +157,7 @@ TEST_P(Movement, EmptyExtentsTouchNothing) {
 }
 
 TEST_P(Movement, PremisesFollowFromTheKey) {
-  for_each_key(op(), lowering(), 89, [&](const Key& key) {
+  for_each_key(op(), lowering(), 100, [&](const Key& key) {
     const Expected<Lowered> lowered = lower_key(key);
     ASSERT_TRUE(lowered.ok()) << to_string(key) << ": " << lowered.status().to_string();
     const FactSet facts = facts_of(key);
@@ -165,27 +166,40 @@ TEST_P(Movement, PremisesFollowFromTheKey) {
 }
 
 TEST_P(Movement, StaticShapeOfAccesses) {
-  for_each_key(op(), lowering(), 61, [&](const Key& key) {
+  for_each_key(op(), lowering(), 120, [&](const Key& key) {
     const Expected<Lowered> lowered = lower_key(key);
     ASSERT_TRUE(lowered.ok()) << to_string(key) << ": " << lowered.status().to_string();
     const auto& threads = lowered->rows.threads;
     EXPECT_LE(threads.block(), 256);
     EXPECT_EQ(lowered->program.block_threads, static_cast<uint32_t>(threads.block()));
+    const codegen::tile::Program tile = codegen::ops::build_tile(key).value();
     // The streams tile the row exactly: sum of widths times counts is the row.
     const uint64_t row = key.get(KeyField::kHeads) * key.get(KeyField::kHeadDim) << key.get(KeyField::kElementLog2);
     for (const auto& copy : lowered->rows.copies) {
       uint64_t bytes = 0;
-      for (const auto& stream : copy.streams) bytes += static_cast<uint64_t>(stream.width * stream.count);
+      size_t bodies = 0;
+      for (const auto& stream : copy.streams) {
+        const int accesses = stream.rotates && !stream.together ? 2 : 1;
+        bytes += static_cast<uint64_t>(stream.source_width() * stream.count * accesses);
+        bodies += stream.is_body;
+      }
       EXPECT_EQ(bytes, row) << to_string(key);
       if (key.lowering() == Lowering::kPow2Mask) {
-        EXPECT_EQ(copy.streams.size(), 1u) << "masks are whole vectors";
+        EXPECT_EQ(copy.streams.size(), bodies) << "masks are whole vectors";
       }
     }
+    std::set<std::string> moved;
+    codegen::tile::for_each_node(tile.body(), [&](const codegen::tile::Node& node) {
+      if (!codegen::tile::is_mover(node.op)) return;
+      moved.insert(tile.views()[node.view].name);
+      if (node.source != codegen::tile::kNone) moved.insert(tile.views()[node.source].name);
+      if (node.op != codegen::tile::Op::kRotate) return;
+      for (auto table : node.tables) moved.insert(tile.views()[table].name);
+    });
     walk(lowered->program.body, [&](const codegen::kernel::Instruction& i) {
       if (i.op != codegen::kernel::Op::kLoad && i.op != codegen::kernel::Op::kStore) return;
       const std::string& operand = lowered->program.accesses[i.access - 1].operand;
-      const bool moves = operand == "pages" || operand == "packed" || operand == "k" || operand == "v" ||
-                         operand == "k_pages" || operand == "v_pages";
+      const bool moves = moved.count(operand) > 0;
       EXPECT_EQ(i.guarded, moves && key.lowering() != Lowering::kTail) << to_string(key) << " " << operand;
     });
   });
@@ -219,7 +233,7 @@ TEST(Lanes, DivideTheVectorsWhereADivisorPays) {
 // Rows of more waves than are hoisted, and of a count without divisors, in every lowering.
 TEST(LongRows, AreMovedInALoopOverWaves) {
   std::mt19937 random(5);
-  for (OpId op : kOps) {
+  for (OpId op : kPaged) {
     for (Lowering lowering : kLowerings) {
       for (auto [heads, dim] : {std::pair<int64_t, int64_t>{8, 577}, {3, 1543}, {1, 4099}, {64, 80}}) {
         const std::vector<Key> keys = keys_of(op, lowering, 2, 3, heads, dim);
@@ -311,6 +325,51 @@ TEST(Layout, ExplainsWidthLanesAndGuards) {
   EXPECT_NE(text.find("proved"), std::string::npos) << text;
   EXPECT_EQ(text.find("residual"), std::string::npos) << text;
   EXPECT_EQ(text.find("refuted"), std::string::npos) << text;
+}
+
+// The widths of a row's accesses, widest elements last to decide: no access is wider than 16 bytes on any side.
+TEST(Layout, ConversionsAndRotationsTakeTheWidestAccessesThatFit) {
+  struct Case {
+    StaticConfiguration configuration;
+    int64_t source, target, table;  // bytes per access of the body
+    bool together;
+  };
+  const auto convert = [](DType from, DType to) {
+    StaticConfiguration c{OpId::kConvert, Arch::kSm90a, Emitter::kLlvm, Lowering::kTail};
+    c.head_dim = 128, c.source_type = from, c.target_type = to;
+    return c;
+  };
+  const auto rope = [](DType type, DType table, RopeStyle style) {
+    StaticConfiguration c{OpId::kAppendRope, Arch::kSm90a, Emitter::kLlvm, Lowering::kTail};
+    c.page_size = 16, c.heads = 8, c.head_dim = 128, c.rotary_dim = 64;
+    c.source_type = type, c.target_type = table, c.variant = static_cast<int>(style);
+    return c;
+  };
+  constexpr DType kF32 = DType::kFloat32, kBf16 = DType::kBFloat16, kE4m3 = DType::kFloat8E4M3;
+  for (const Case& c : {Case{convert(kF32, kBf16), 16, 8, 16, false}, Case{convert(kBf16, kF32), 8, 16, 16, false},
+                        Case{convert(kBf16, kE4m3), 16, 8, 16, false}, Case{convert(kE4m3, kF32), 4, 16, 16, false},
+                        Case{rope(kBf16, kF32, RopeStyle::kHalves), 8, 8, 16, false},
+                        Case{rope(kBf16, kBf16, RopeStyle::kHalves), 16, 16, 16, false},
+                        Case{rope(kBf16, kF32, RopeStyle::kInterleaved), 16, 16, 16, true},
+                        Case{rope(kBf16, kBf16, RopeStyle::kInterleaved), 16, 16, 8, true},
+                        Case{rope(kF32, kF32, RopeStyle::kInterleaved), 16, 16, 8, true}}) {
+    Key best;  // the best aligned of dense keys
+    for (const std::vector<Key> keys = enumerate_keys(c.configuration).value(); const Key& key : keys) {
+      if (key.get(KeyField::kSourceContiguity) != 0 || key.get(KeyField::kTargetContiguity) != 0) continue;
+      if (key.get(KeyField::kSourceAlignLog2) + key.get(KeyField::kTargetAlignLog2) >=
+          best.get(KeyField::kSourceAlignLog2) + best.get(KeyField::kTargetAlignLog2)) {
+        best = key;
+      }
+    }
+    SCOPED_TRACE(to_string(best));
+    const Lowered lowered = lower_key(best).value();
+    const auto& body = lowered.rows.copies[0].streams[0];
+    EXPECT_EQ(body.source_width(), c.source);
+    EXPECT_EQ(body.target_width(), c.target);
+    EXPECT_EQ(body.table_width(), c.table);
+    EXPECT_EQ(body.together, c.together);
+    EXPECT_EQ(lowered.rows.copies[0].streams.size(), best.op() == OpId::kAppendRope ? 2u : 1u) << "no tail";
+  }
 }
 
 // The pow2 lowering's masks are real: over 127 vectors some of its guards are residual.

@@ -40,7 +40,7 @@ TEST_F(GeneratorTest, EmitsTextPlanPremisesAndPhases) {
       EXPECT_FALSE(kernel->premises.empty());
       std::vector<std::string> phases;
       for (const auto& [name, ms] : kernel->phases) phases.push_back(name);
-      EXPECT_EQ(phases, (std::vector<std::string>{"derive", "lower", "emit"}));
+      EXPECT_EQ(phases, (std::vector<std::string>{"derive", "lower", "prove", "emit"}));
     }
   }
 }

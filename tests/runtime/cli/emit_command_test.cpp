@@ -93,6 +93,62 @@ TEST(BucketsCommand, ListsAFiniteSpaceThatHoldsTheKeysOfLaunches) {
   EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), static_cast<int64_t>(keys.size()) + 1);
 }
 
+// The keys of every operation, without a device and without a code generator.
+TEST(BucketsCommand, ListsTheKeysOfEveryOperation) {
+  const std::vector<std::vector<std::string>> lines = {
+      {"append_rope", "--dtype=f16", "--rotary-dim=32", "--style=interleaved"},
+      {"append_rope", "--dtype=f16", "--to=f16"},
+      {"pack", "--head-dim=37", "--dtype=u8"},
+      {"unpack", "--pad-row=3"},
+      {"gather_rows", "--index=i64"},
+      {"scatter_rows", "--misalign=4"},
+      {"concat", "--head-dim=1"},
+      {"split", "--index64"},
+      {"convert", "--dtype=f32", "--to=fp8_e4m3", "--scale", "--head-dim=100"},
+      {"ragged_transpose", "--length-multiple=24"},
+      {"copy", "--head-dim=77", "--outer-rank=3"},
+      {"copy", "--head-dim=5000", "--misalign=2"},
+      {"copy", "--mode=elements", "--head-dim=9"},
+      {"copy", "--mode=transposed", "--matrix-rows=144", "--matrix-columns=65", "--outer-rank=1"}};
+  for (std::vector<std::string> line : lines) {
+    std::vector<std::string> buckets = {"buckets"};
+    for (const std::string& word : line) {
+      const bool of_a_launch = word.starts_with("--pad-row") || word.starts_with("--misalign") || word == "--index64" ||
+                               word.starts_with("--length-multiple") || word.starts_with("--matrix");
+      if (!of_a_launch) buckets.push_back(word);
+    }
+    line.push_back("--what=key");
+    std::string key = emit(line);
+    key.pop_back();
+    EXPECT_EQ(emit({"--what=key", "--key", key}), key + "\n");
+    const Outcome listed = run_tailor(buckets);
+    EXPECT_EQ(listed.exit_code, 0) << listed.err;
+    EXPECT_THAT(listed.out, HasSubstr(key + "\n"));
+  }
+}
+
+TEST(BucketsCommand, RefusesByTheNameOfTheFlag) {
+  const auto refused = [](std::vector<std::string> line, const char* expected) {
+    line.insert(line.begin(), "emit");
+    line.push_back("--what=key");
+    const Outcome outcome = run_tailor(line);
+    EXPECT_EQ(outcome.exit_code, 2) << testing::PrintToString(line);
+    EXPECT_THAT(outcome.err, HasSubstr(expected));
+  };
+  refused({"append_rope", "--rotary-dim=3"}, "--rotary-dim is 3; it must be even");
+  refused({"append_rope", "--rotary-dim=66"}, "--rotary-dim is 66; it must be in [2, 64]");
+  refused({"append_rope", "--dtype=u8"}, "--dtype is u8; it must be f32, f16 or bf16");
+  refused({"append_rope", "--to=f16"}, "--to is f16; it must be f32 or --dtype (bf16)");
+  refused({"convert", "--dtype=i32"}, "--dtype is i32 and --to is f32; each must be");
+  refused({"copy", "--mode=elements", "--head-dim=1"}, "--head-dim is 1; it must be in [2,");
+  refused({"copy", "--outer-rank=9"}, "--outer-rank is 9; it must be in [0, 8]");
+  refused({"copy", "--mode=transposed", "--outer-rank=8"}, "--outer-rank is 8; it must be in [0, 7]");
+  refused({"copy", "--mode=transposed", "--matrix-rows=1"}, "--matrix-rows is 1; it must be in [2,");
+  refused({"ragged_transpose", "--length-multiple=0"}, "--length-multiple is 0; it must be in [1,");
+  refused({"pack", "--misalign=1"}, "--misalign is 1; it must be a multiple of the element size (2 bytes)");
+  refused({"gather_rows", "--index=f32"}, "'f32' is unknown; it must be one of i32, i64");
+}
+
 TEST(DoctorCommand, NamesEveryPartWithVersionOrRemedy) {
   const TemporaryFolder folder;
   const Outcome outcome = run_tailor({"doctor", "--json", "--cache-dir", folder / "cache"});

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -40,37 +41,58 @@ using namespace tailor::testing;
 TEST(HitPath, AllocatesNothing) {
   FakeDriver driver;
   const auto runtime = open_fake(driver, std::make_shared<FakeGenerator>());
-  const PagedGather gather = gather_operands();
-  const PagedAppend append = append_operands();
-  PagedGather empty = gather;
+  PagedGather empty = gather_operands();
   empty.packed.shape[0] = 0;
   const long start = allocations;
-  ASSERT_TRUE(runtime->launch(gather).ok());
-  ASSERT_TRUE(runtime->launch(append).ok());
+  ASSERT_TRUE(runtime->launch(gather_operands()).ok());
   ASSERT_GT(allocations - start, 10) << "the count does count";
-  const long before = allocations;
   bool ok = true;
-  for (int i = 0; i < 1000; ++i) {
-    ok &= runtime->launch(gather).ok();
-    ok &= runtime->launch(append).ok();
-    ok &= runtime->launch(empty).ok();
-    ok &= runtime->warm(gather).ok();
-  }
+  const auto check = [&](const auto& op) {
+    ok &= runtime->launch(op).ok();
+    const long before = allocations;
+    for (int i = 0; i < 1000; ++i) {
+      ok &= runtime->launch(op).ok();
+      ok &= runtime->launch(empty).ok();
+      ok &= runtime->warm(op).ok();
+    }
+    return allocations - before;
+  };
+#define X(name, Operands) EXPECT_EQ(check(good_operands<Operands>()), 0) << #name;
+  TAILOR_OPERANDS(X)
+#undef X
+  EXPECT_TRUE(ok);
+}
+
+// Counting residues, up to the launch that learns one, allocates nothing either.
+TEST(HitPath, CountingResiduesAllocatesNothing) {
+  FakeDriver driver;
+  RuntimeOptions options;
+  options.learn_residues_after = 1000;
+  const auto runtime = open_fake(driver, std::make_shared<FakeGenerator>(), options);
+  StridedCopy op;
+  op.source = Tensor::dense(at(0), DType::kFloat32, {129, 65});
+  op.target = Tensor::dense(at(1), DType::kFloat32, {65, 129});
+  std::swap(op.target.shape[0], op.target.shape[1]);
+  std::swap(op.target.stride[0], op.target.stride[1]);
+  bool ok = runtime->launch(op).ok();
+  const long before = allocations;
+  for (int i = 0; i < 900; ++i) ok &= runtime->launch(op).ok();
   const long after = allocations;
   EXPECT_TRUE(ok);
   EXPECT_EQ(after - before, 0);
 }
 
 TEST(Problem, AllocatesNothingWhenItIsValid) {
-  const PagedGather gather = gather_operands();
-  const PagedAppend append = append_operands();
-  const long before = allocations;
-  bool ok = make_problem(gather).ok() && make_problem(append).ok();
-  const Key key = make_key(*make_problem(gather), Arch::kSm90a, Emitter::kLlvm, Lowering::kTail);
-  ok &= validate(key).ok();
-  const long after = allocations;
-  EXPECT_TRUE(ok);
-  EXPECT_EQ(after - before, 0);
+  const auto check = [](const auto& op) {
+    const long before = allocations;
+    bool ok = make_problem(op).ok();
+    const Key key = make_key(*make_problem(op), Arch::kSm90a, Emitter::kLlvm, Lowering::kTail);
+    ok &= validate(key).ok();
+    return ok ? allocations - before : -1;
+  };
+#define X(name, Operands) EXPECT_EQ(check(good_operands<Operands>()), 0) << #name;
+  TAILOR_OPERANDS(X)
+#undef X
 }
 
 }  // namespace

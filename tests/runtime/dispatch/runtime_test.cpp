@@ -33,7 +33,7 @@ TEST_F(RuntimeTest, TheFirstLaunchCompilesTheSecondHits) {
   EXPECT_EQ(info.miss_reason, MissReason::kNoDiskTier);
   EXPECT_EQ(info.new_component, "first");
   EXPECT_TRUE(info.launched);
-  EXPECT_THAT(info.key, HasSubstr("op=paged_gather schema=1 arch=sm_90a emitter=llvm lowering=tail"));
+  EXPECT_THAT(info.key, HasSubstr("op=paged_gather schema=2 arch=sm_90a emitter=llvm lowering=tail"));
   std::vector<std::string> phases;
   for (const auto& [name, ms] : info.phases) phases.push_back(name);
   EXPECT_THAT(phases, ::testing::ElementsAre("emit", "nvjitlink", "load"));
@@ -72,6 +72,34 @@ TEST_F(RuntimeTest, TheDriverGetsGridBlockStreamAndEverySymbol) {
   check(gather_operands(), 300);
   check(append_operands(), 40);
   EXPECT_EQ(runtime_->stats().new_components.size(), 2u);  // "first" and what an append has new
+  check(pack_operands(), 100);
+  check(unpack_operands(), 100);
+  check(gather_rows_operands(), 40);
+  check(scatter_rows_operands(), 40);
+  check(concat_operands(), 50);
+  check(split_operands(), 50);
+  check(convert_operands(), 40);
+  check(append_rope_operands(), 40);
+  check(ragged_transpose_operands(), 100);
+  check(copy_operands(), 120);
+}
+
+TEST_F(RuntimeTest, EveryOperationIsWarmedAndThenHits) {
+  const auto check = [&](const auto& op) {
+    const int compiled = generator_->compiles;
+    ASSERT_TRUE(runtime_->warm(op).ok());
+    EXPECT_EQ(generator_->compiles, compiled + 1);
+    LaunchInfo info;
+    ASSERT_TRUE(runtime_->launch(op, {.info = &info}).ok());
+    EXPECT_EQ(info.tier, Tier::kMemory);
+    EXPECT_EQ(generator_->compiles, compiled + 1);
+    ASSERT_TRUE(runtime_->launch(op, {.arch = Arch::kSm80, .emitter = Emitter::kNvrtc, .info = &info}).ok());
+    EXPECT_THAT(info.key, HasSubstr("arch=sm_80 emitter=nvrtc"));
+    EXPECT_EQ(generator_->compiles, compiled + 2);
+  };
+#define X(name, Operands) check(good_operands<Operands>());
+  TAILOR_OPERANDS(X)
+#undef X
 }
 
 TEST_F(RuntimeTest, AMissSaysWhichComponentWasNew) {

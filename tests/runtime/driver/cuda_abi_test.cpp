@@ -54,6 +54,8 @@ TAILOR_CU_STREAM_FLAGS(X)
 TAILOR_CU_EVENT_FLAGS(X)
 #undef X
 
+static_assert(ours::kHostRegisterReadOnly == CU_MEMHOSTREGISTER_READ_ONLY);
+
 #define SAME_OFFSET(type, member) static_assert(offsetof(ours::type, member) == offsetof(::type, member));
 static_assert(sizeof(ours::CUlaunchConfig) == sizeof(::CUlaunchConfig));
 static_assert(alignof(ours::CUlaunchConfig) == alignof(::CUlaunchConfig));

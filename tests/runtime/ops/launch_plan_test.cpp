@@ -126,6 +126,89 @@ TEST(LaunchPlan, ExtremesAreDefined) {
   EXPECT_EQ(evaluate(PlanExpression{symbol(0), op(PlanOp::kSmCount), op(PlanOp::kCeilDiv)}, symbols, none), kMin);
 }
 
+int64_t of_symbol(PlanOp o, int64_t value) {
+  const PlanTerm terms[] = {symbol(0), op(o)};
+  return evaluate(terms, std::span(&value, 1), {});
+}
+
+// mulhi_u32(2n, m) >> l for the n at which an error would show first: the last of each class n mod d, and both ends.
+void expect_divides(int64_t d) {
+  const int64_t m = of_symbol(PlanOp::kMagicMultiplier, d), l = of_symbol(PlanOp::kMagicShift, d);
+  ASSERT_LT(m, int64_t{1} << 32) << d;
+  ASSERT_TRUE(l >= 0 && l < 32) << d;
+  constexpr int64_t kLast = (int64_t{1} << 31) - 1;
+  const auto quotient = [&](int64_t n) {
+    return static_cast<int64_t>((static_cast<uint64_t>(2 * n) * static_cast<uint64_t>(m) >> 32) >> l);
+  };
+  const int64_t last_multiple = kLast / d * d;
+  for (int64_t n : {int64_t{0}, int64_t{1}, d - 1, d, d + 1, kLast, last_multiple, last_multiple - 1, kLast / 2 / d * d,
+                    kLast / 2 / d * d + d - 1}) {
+    if (n >= 0 && n <= kLast) {
+      ASSERT_EQ(quotient(n), n / d) << n << " / " << d;
+    }
+  }
+}
+
+TEST(MagicDivision, IsExactForEveryDivisor) {
+  for (int64_t d = 1; d <= 1 << 17; ++d) expect_divides(d);
+  for (int bit = 1; bit < 31; ++bit) {
+    for (int64_t off = -2; off <= 2; ++off) {
+      if (const int64_t d = (int64_t{1} << bit) + off; d >= 1) expect_divides(d);
+    }
+  }
+  std::mt19937_64 rng(5);
+  for (int round = 0; round < 200000; ++round) {
+    expect_divides(static_cast<int64_t>(rng() >> (33 + rng() % 31)) | 1);
+    expect_divides(std::max<int64_t>(1, static_cast<int64_t>(rng() >> (33 + rng() % 31))));
+  }
+  expect_divides((int64_t{1} << 31) - 1);
+}
+
+// Every n of a long stretch at either end of the range: the whole quotient, not only its edges.
+TEST(MagicDivision, IsExactForEveryDividendOfAStretch) {
+  for (const int64_t d : {int64_t{3}, int64_t{7}, int64_t{641}, int64_t{65537}, (int64_t{1} << 30) + 1}) {
+    const auto m = static_cast<uint64_t>(of_symbol(PlanOp::kMagicMultiplier, d));
+    const int64_t l = of_symbol(PlanOp::kMagicShift, d);
+    constexpr uint64_t kStretch = uint64_t{1} << 21;
+    for (const uint64_t first : {uint64_t{0}, (uint64_t{1} << 31) - kStretch}) {
+      uint64_t quotient = first / static_cast<uint64_t>(d), remainder = first % static_cast<uint64_t>(d), wrong = 0;
+      for (uint64_t n = first; n < first + kStretch; ++n) {
+        wrong += ((2 * n * m >> 32) >> l) != quotient;
+        if (++remainder == static_cast<uint64_t>(d)) remainder = 0, ++quotient;
+      }
+      EXPECT_EQ(wrong, 0u) << d;
+    }
+  }
+}
+
+TEST(MagicDivision, DivisorsOutsideTheirRangeCountAsItsEnds) {
+  for (PlanOp o : {PlanOp::kMagicMultiplier, PlanOp::kMagicShift}) {
+    for (int64_t d : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+      EXPECT_EQ(of_symbol(o, d), of_symbol(o, 1));
+    }
+    for (int64_t d : {int64_t{1} << 31, std::numeric_limits<int64_t>::max()}) {
+      EXPECT_EQ(of_symbol(o, d), of_symbol(o, (int64_t{1} << 31) - 1));
+    }
+  }
+  EXPECT_EQ(of_symbol(PlanOp::kMagicMultiplier, 1), int64_t{1} << 31);
+  EXPECT_EQ(of_symbol(PlanOp::kMagicShift, 1), 0);
+  EXPECT_EQ(of_symbol(PlanOp::kMagicShift, 64), 6);
+  EXPECT_EQ(of_symbol(PlanOp::kMagicShift, 65), 7);
+}
+
+TEST(MagicDivision, ValidatesAndPrints) {
+  LaunchPlan plan = good_plan();
+  plan.parameters[1].value = {symbol(1), op(PlanOp::kMagicMultiplier)};
+  EXPECT_TRUE(validate(plan, 2).ok()) << validate(plan, 2).message();
+  const std::string_view names[] = {"pages", "rows"};
+  EXPECT_THAT(to_string(plan, names), HasSubstr("parameter +8 4 bytes = magic_multiplier(rows)\n"));
+  plan.parameters[1].value = {op(PlanOp::kMagicShift)};
+  EXPECT_THAT(validate(plan, 2).message(), HasSubstr("magic_shift lacks an operand"));
+  plan.parameters[1].value = {constant(9), symbol(1), op(PlanOp::kMagicShift), op(PlanOp::kFloorDiv)};
+  EXPECT_THAT(validate(plan, 2).message(), HasSubstr("a divisor must be")) << "a shift may be 0";
+  EXPECT_THAT(to_string(plan, names), HasSubstr("floor_div(9, magic_shift(rows))"));
+}
+
 TEST(LaunchPlan, TextIsInfix) {
   const std::string_view names[] = {"k", "rows"};
   EXPECT_EQ(to_string(good_plan(), names),

@@ -111,8 +111,8 @@ TEST_F(Check, SharedAccessOutsideTheBlocksMemory) {
 TEST_F(Check, SharedAccessStaysInsideItsVariable) {
   const std::string two = ".shared .align 16 .b8 first[64]; .shared .align 16 .b8 second[256];";
   const std::string body =
-      "mov.u32 %r3, second; st.shared.u32 [%r3], 0; mov.u32 %r2, first; mad.lo.u32 %r2, %t, 4, %r2; st.shared.u32 "
-      "[%r2], %t;";
+      "setp.eq.u32 %p1, %t, 0; mov.u32 %r3, second; @%p1 st.shared.u32 [%r3+128], 0; mov.u32 %r2, first; "
+      "mad.lo.u32 %r2, %t, 4, %r2; st.shared.u32 [%r2], %t;";
   const Report r = failure(kernel(body, two), cu::CUDA_ERROR_ILLEGAL_ADDRESS, 0);
   EXPECT_EQ(r.thread[0], 16u);
   EXPECT_THAT(r.message, HasSubstr("leaves shared variable first"));
@@ -304,6 +304,39 @@ TEST_F(Check, DriverAnswersAboutPointersOccupancyAndStreams) {
   driver.cuDevicePrimaryCtxRetain(&context, 0);
   driver.cuCtxSetCurrent(context);
   driver.cuDevicePrimaryCtxRelease(0);
+}
+
+TEST_F(Check, RegisteredHostMemoryIsReachedAtItsOwnAddressAndGuarded) {
+  std::vector<uint32_t> storage(40, 9);
+  uint32_t* const begin = storage.data() + 4;  // 128 bytes, one word per thread, with words on both sides
+  const auto p = reinterpret_cast<cu::CUdeviceptr>(begin);
+  const std::string store = kernel("st.global.u32 [%rd3], %t;");
+  ASSERT_EQ(driver.cuMemHostRegister(begin, 128, 0), cu::CUDA_SUCCESS);
+  EXPECT_EQ(launch(load(store), {}, p, 0u), cu::CUDA_SUCCESS);
+  for (uint32_t i = 0; i < 40; ++i) EXPECT_EQ(storage[i], i < 4 || i >= 36 ? 9 : i - 4) << i;
+  EXPECT_EQ(failure(store, cu::CUDA_ERROR_ILLEGAL_ADDRESS, p + 4).kind, ReportKind::kOutOfBounds);
+  EXPECT_EQ(failure(store, cu::CUDA_ERROR_ILLEGAL_ADDRESS, p - 4).kind, ReportKind::kOutOfBounds);
+  EXPECT_EQ(storage[3], 9u);
+  EXPECT_EQ(storage[36], 9u);
+
+  // A range is registered once, also in part, and is not the table's to free.
+  for (uint32_t* other : {begin - 1, begin, begin + 31}) {
+    EXPECT_EQ(driver.cuMemHostRegister(other, 8, 0), cu::CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  }
+  EXPECT_EQ(driver.cuMemHostRegister(begin + 32, 8, 0), cu::CUDA_SUCCESS);
+  EXPECT_EQ(driver.cuMemHostUnregister(begin + 32), cu::CUDA_SUCCESS);
+  EXPECT_EQ(driver.cuMemFreeHost(begin), cu::CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(driver.cuMemHostRegister(nullptr, 8, 0), cu::CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(driver.cuMemHostRegister(begin + 32, 0, 0), cu::CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(driver.cuMemHostRegister(begin + 32, SIZE_MAX, 0), cu::CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(driver.cuMemHostUnregister(begin + 1), cu::CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
+  EXPECT_EQ(driver.cuMemHostUnregister(begin), cu::CUDA_SUCCESS);
+  EXPECT_EQ(driver.cuMemHostUnregister(begin), cu::CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
+  EXPECT_EQ(failure(store, cu::CUDA_ERROR_ILLEGAL_ADDRESS, p).kind, ReportKind::kOutOfBounds);
+
+  ASSERT_EQ(driver.cuMemHostRegister(begin, 128, cu::kHostRegisterReadOnly), cu::CUDA_SUCCESS);
+  EXPECT_EQ(failure(store, cu::CUDA_ERROR_ILLEGAL_ADDRESS, p).kind, ReportKind::kReadOnly);
+  EXPECT_EQ(driver.cuMemHostUnregister(begin), cu::CUDA_SUCCESS);
 }
 
 TEST_F(Check, TheSharedLibraryIsTheSameDevice) {

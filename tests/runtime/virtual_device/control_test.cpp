@@ -272,7 +272,7 @@ TEST_F(Control, GenericWindowsReachEverySpace) {
   const auto v = results(kernel(R"(
     mov.u64 %rd3, s; cvta.shared.u64 %rd4, %rd3; mul.wide.u32 %rd5, %t, 4; add.s64 %rd4, %rd4, %rd5;
     mov.u64 %rd6, loc; cvta.local.u64 %rd7, %rd6; add.u32 %r2, %t, 7; st.u32 [%rd7+4], %r2;
-    add.u32 %r3, %t, 9; st.u32 [%rd4], %r3; ld.shared.u32 %r4, [s+8];
+    add.u32 %r3, %t, 9; st.u32 [%rd4], %r3; bar.warp.sync -1; ld.shared.u32 %r4, [s+8];
     and.b32 %r5, %t, 1; setp.eq.u32 %p1, %r5, 0; selp.b64 %rd8, %rd4, %rd7, %p1; @!%p1 add.s64 %rd8, %rd8, 4;
     ld.u32 %v, [%rd8]; isspacep.shared %p2, %rd8; selp.u32 %r6, 1000, 0, %p2; add.u32 %v, %v, %r6;
     cvta.to.local.u64 %rd9, %rd7; ld.local.u32 %r7, [loc+4]; ld.local.u32 %r8, [%rd9+4]; sub.u32 %r9, %r7, %r8; add.u32 %v, %v, %r9;)",

@@ -567,10 +567,7 @@ TEST_F(Instruction, ConversionsRoundAndClamp) {
       c("cvt.rn.f16.f32 %d, %a;", "b16", "b32", Kind::kF32, [](u64 a, u64, u64) { return half_of(f32(a)); }),
       c("cvt.rn.bf16.f32 %d, %a;", "b16", "b32", Kind::kF32, [](u64 a, u64, u64) { return bfloat_of(f32(a)); }),
       c("cvt.f32.f16 %d, %a;", "b32", "b16", Kind::kInt,
-        [](u64 a, u64, u64) {
-          return std::isnan(from_half(a)) ? (a & 0x8000) << 16 | 0x7F800000 | (a & 0x3FF) << 13
-                                          : bits(static_cast<float>(from_half(a)));
-        }),
+        [](u64 a, u64, u64) { return std::isnan(from_half(a)) ? 0x7FFFFFFF : bits(static_cast<float>(from_half(a))); }),
       c("cvt.f32.bf16 %d, %a;", "b32", "b16", Kind::kInt, [](u64 a, u64, u64) { return a << 16; }),
       Case{"cvt.rn.bf16x2.f32 %d, %a, %b;", "b32", "b32", "b32", "b32", Kind::kF32,
            [](u64 a, u64 b, u64) { return bfloat_of(f32(a)) << 16 | bfloat_of(f32(b)); }},

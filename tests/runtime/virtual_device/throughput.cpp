@@ -68,7 +68,7 @@ int main() {
     driver.cuKernelGetFunction(&function, kernel);
     for (const bool checks : {true, false}) {
       Options o;
-      o.check_bounds = o.check_alignment = o.check_uninitialized = o.count_traffic = checks;
+      o.check_bounds = o.check_alignment = o.check_uninitialized = o.check_races = o.count_traffic = checks;
       set_options(o);
       double best = 0;
       for (int repeat = 0; repeat < 3; ++repeat) {

@@ -1,0 +1,593 @@
+#include "codegen/prove/coverage.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "codegen/prove/row_tiling.h"
+
+namespace tailor::codegen::prove {
+namespace {
+
+using kernel::Compare;
+
+class OperandCoverage {
+ public:
+  OperandCoverage(const Subject& subject, const Host& host, Knowledge& knowledge, const Execution& execution,
+                  int operand, int row_loop, std::vector<const StoreRecord*> stores)
+      : subject_(subject),
+        host_(host),
+        knowledge_(knowledge),
+        execution_(execution),
+        operand_(host.operands()[static_cast<size_t>(operand)]),
+        stores_(std::move(stores)),
+        row_loop_(row_loop) {}
+
+  // The claims about an operand, two for each loop over rows that writes it.
+  struct Claims {
+    std::vector<Obligation> all;
+    bool promised = true;  // in every loop the place of a row was loaded
+
+    // Rows of two loops have different places by the caller's promise only.
+    void separate_loops() {
+      for (Obligation& o : all) {
+        if (o.claim != Claim::kCoverage || o.verdict != Verdict::kProved || promised) continue;
+        o.verdict = Verdict::kUnknown;
+        o.method = "rows of two loops may have one place";
+      }
+    }
+  };
+
+  void run(bool explain, Claims& claims) {
+    Obligation rows = obligation(Claim::kRows), coverage = obligation(Claim::kCoverage);
+    rows.verdict = take_rows(rows);
+    coverage.verdict = rows.verdict == Verdict::kProved ? cover(coverage) : Verdict::kUnknown;
+    if (rows.verdict != Verdict::kProved) coverage.method = "the rows are not known";
+    for (Obligation* o : {&rows, &coverage}) {
+      if (!explain && o->verdict == Verdict::kProved) o->statement.clear(), o->method.clear();
+      claims.all.push_back(std::move(*o));
+    }
+    claims.promised = claims.promised && loaded_place_;
+  }
+
+ private:
+  Obligation obligation(Claim claim) const {
+    Obligation o;
+    o.claim = claim;
+    o.operand = operand_.name;
+    o.what = claim == Claim::kRows ? "rows" : "bytes of a row";
+    o.statement = claim == Claim::kRows ? "every row is taken by one block, group and iteration"
+                                        : "every byte of a row is written by one access of one lane";
+    return o;
+  }
+  static Verdict unknown(Obligation& o, std::string why) {
+    o.method = std::move(why);
+    return Verdict::kUnknown;
+  }
+
+  // ---- what depends on what
+
+  struct Dependence {
+    bool lane = false;   // of the lane
+    bool group = false;  // of the group of lanes
+    bool thread = false;  // of the thread, otherwise than by the two
+    bool block = false, loaded = false, row = false;  // of the row loop's state
+    bool inner = false;  // of a loop within
+    bool uniform() const { return !lane && !thread && !inner; }
+  };
+
+  Dependence dependence(Atom atom) {
+    if (const auto found = dependence_.find(atom); found != dependence_.end()) return found->second;
+    Dependence d;
+    std::vector<bool> seen(knowledge_.atom_count(), false);
+    std::vector<Atom> open;
+    const auto visit = [&](Atom a) {
+      if (!seen[a]) seen[a] = true, open.push_back(a);
+    };
+    visit(atom);
+    while (!open.empty()) {
+      const Atom a = open.back();
+      open.pop_back();
+      const AtomInfo& info = knowledge_.info(a);
+      if (a == lane_) {
+        d.lane = true;
+      } else if (a == group_) {
+        d.group = true;
+      } else if (a == execution_.thread()) {
+        d.thread = true;
+      } else if (a == execution_.block()) {
+        d.block = true;
+      } else if (row_ && std::find(row_->arguments.begin(), row_->arguments.end(), a) != row_->arguments.end()) {
+        d.row = true;
+      } else {
+        d.loaded = d.loaded || info.kind == AtomKind::kLoad;
+        d.inner = d.inner || (info.kind == AtomKind::kLoop && within_row(a));
+        std::vector<Atom> made_from;
+        direct_dependencies(knowledge_, a, made_from);
+        for (Atom x : made_from) visit(x);
+      }
+    }
+    return dependence_[atom] = d;
+  }
+
+  Dependence dependence(const Polynomial& p) {
+    Dependence all;
+    for (const Term& t : p.terms()) {
+      for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) join(all, dependence(static_cast<Atom>(f)));
+    }
+    return all;
+  }
+
+  Dependence dependence(PredicateId id) {
+    Dependence all;
+    std::vector<Atom> atoms;
+    collect_atoms(knowledge_, id, atoms);
+    for (Atom a : atoms) join(all, dependence(a));
+    return all;
+  }
+
+  static void join(Dependence& a, const Dependence& b) {
+    a.lane |= b.lane;
+    a.group |= b.group;
+    a.thread |= b.thread;
+    a.block |= b.block;
+    a.loaded |= b.loaded;
+    a.row |= b.row;
+    a.inner |= b.inner;
+  }
+
+  // Is the atom carried by a loop around some store, within the row loop? Such a loop is enumerated. Other loops within
+  // a row end the same way for all lanes or are caught by what they depend on.
+  bool within_row(Atom a) const {
+    for (const StoreRecord* s : stores_) {
+      for (int l = s->loop; l >= 0 && l != row_loop_; l = execution_.loops()[static_cast<size_t>(l)].parent) {
+        const auto& arguments = execution_.loops()[static_cast<size_t>(l)].arguments;
+        if (std::find(arguments.begin(), arguments.end(), a) != arguments.end()) return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- rows
+
+  Verdict take_rows(Obligation& o) {
+    for (const StoreRecord* s : stores_) {
+      if (!s->exact) return unknown(o, "the offset of a store may wrap");
+    }
+    row_ = &execution_.loops()[static_cast<size_t>(row_loop_)];
+    if (!host_.one_dimensional()) return unknown(o, "the grid has more than one dimension");
+    if (row_->condition == kNoPredicate) return unknown(o, "the loop over rows has no condition");
+    const Predicate condition = knowledge_.predicate(row_->condition);
+    if (condition.kind != Predicate::Kind::kCompare || condition.relation != Compare::kUlt) {
+      return unknown(o, "the loop over rows does not end on row < end, unsigned");
+    }
+    variable_ = condition.a.as_atom();
+    const auto at = std::find(row_->arguments.begin(), row_->arguments.end(), variable_);
+    if (variable_ == 0 || at == row_->arguments.end()) return unknown(o, "the loop over rows has no row variable");
+    const auto k = static_cast<size_t>(at - row_->arguments.begin());
+    const Polynomial start = row_->entry[k], step = row_->next[k] - Polynomial::atom(variable_), end = condition.b;
+
+    if (const Verdict v = find_group(o, start); v != Verdict::kProved) return v;
+    const Dependence of_end = dependence(end);
+    if (!of_end.uniform() || of_end.group || of_end.loaded || of_end.row) {
+      return unknown(o, "the end of the loop over rows is not the block's");
+    }
+    const Polynomial limit = Polynomial((Wide{1} << 32) - 1);
+    if (!knowledge_.shows(start) || !knowledge_.shows(limit - start)) return unknown(o, "the first row may wrap");
+    const std::optional<Polynomial> last = knowledge_.as_unsigned(end, 32);
+    if (!last) return unknown(o, "the end of the loop over rows may wrap");
+    const Verdict taken = step.is_constant() ? by_chunks(o, start - group_part_, step, *last)
+                                             : by_grid_stride(o, start - group_part_, step, *last);
+    if (taken != Verdict::kProved) return taken;
+    return check_way(o, k, condition);
+  }
+
+  // start = B + G: G is the group of a thread, floor(tid / L), or the thread, or nothing.
+  Verdict find_group(Obligation& o, const Polynomial& start) {
+    const Atom tid = execution_.thread();
+    const int64_t block = subject_.program.block_threads;
+    lane_ = group_ = 0;
+    groups_ = 1;
+    lanes_ = block;
+    for (const Term& t : start.terms()) {
+      if (t.monomial.degree() != 1 || t.coefficient != 1) continue;
+      const Atom a = t.monomial.factor(0);
+      if (a == tid) {
+        group_ = tid, groups_ = block, lanes_ = 1;
+        break;
+      }
+      const Definition* d = knowledge_.info(a).kind == AtomKind::kQuotient ? knowledge_.definition(a) : nullptr;
+      if (!d || d->a.as_atom() != tid || d->number > block || block % static_cast<int64_t>(d->number) != 0) continue;
+      group_ = a;
+      lane_ = d->remainder;
+      lanes_ = static_cast<int64_t>(d->number);
+      groups_ = block / lanes_;
+      break;
+    }
+    if (group_ == 0) lane_ = tid;
+    if (lanes_ == 1) lane_ = 0;
+    group_part_ = group_ == 0 ? Polynomial() : Polynomial::atom(group_);
+    dependence_.clear();
+    const Dependence rest = dependence(start - group_part_);
+    if (rest.lane || rest.thread || rest.group || rest.loaded || rest.row) {
+      return unknown(o, "the first row is not one of the block plus the group of the thread");
+    }
+    return Verdict::kProved;
+  }
+
+  // B = ctaid*C; E = min(B + C, X); step R.
+  Verdict by_chunks(Obligation& o, const Polynomial& begin, const Polynomial& step, const Polynomial& end) {
+    if (step != Polynomial(groups_)) {
+      return unknown(o, fmt::format("{} groups step by {}", groups_, knowledge_.to_string(step)));
+    }
+    const Atom least = end.as_atom();
+    const Definition* bounds = least != 0 && knowledge_.info(least).kind == AtomKind::kMin ? knowledge_.definition(least)
+                                                                                          : nullptr;
+    if (!bounds) return unknown(o, "the end of a chunk is not the least of two");
+    const Definition both = *bounds;
+    for (const auto& [own, all] : {std::pair{both.a, both.b}, std::pair{both.b, both.a}}) {
+      const Polynomial chunk = own - begin;
+      if (begin != chunk * Polynomial::atom(execution_.block())) continue;
+      const Dependence of_chunk = dependence(chunk);
+      if (of_chunk.block || of_chunk.group || !of_chunk.uniform()) continue;
+      if (!knowledge_.shows(chunk) || !knowledge_.shows(host_.grid() * chunk - all)) {
+        return unknown(o, fmt::format("grid*({}) may be less than {}", knowledge_.to_string(chunk),
+                                      knowledge_.to_string(all)));
+      }
+      o.method = fmt::format("rows [0, {}) in chunks of {}, {} groups of {} lanes; mixed radix",
+                             knowledge_.to_string(all), knowledge_.to_string(chunk), groups_, lanes_);
+      return Verdict::kProved;
+    }
+    return unknown(o, "the chunks of the blocks are not consecutive");
+  }
+
+  // B = ctaid*R; E = X; step grid*R.
+  Verdict by_grid_stride(Obligation& o, const Polynomial& begin, const Polynomial& step, const Polynomial& end) {
+    const Polynomial groups(groups_);
+    if (begin != groups * Polynomial::atom(execution_.block()) || step != groups * host_.grid()) {
+      return unknown(o, "the loop over rows is neither chunked nor a grid stride");
+    }
+    if (dependence(end).block) return unknown(o, "the number of rows depends on the block");
+    if (!knowledge_.shows(Polynomial((Wide{1} << 32) - 1) - end - step)) return unknown(o, "the last step may wrap");
+    o.method = fmt::format("rows [0, {}), grid stride of {} groups of {} lanes; mixed radix",
+                           knowledge_.to_string(end), groups_, lanes_);
+    return Verdict::kProved;
+  }
+
+  // What must hold before the loop is entered: that there is a first row, or something of the host alone.
+  Verdict check_way(Obligation& o, size_t k, const Predicate& condition) {
+    std::string when;
+    for (size_t s = 0; s < row_->path; ++s) {
+      const PathStep& step = stores_[0]->path[s];
+      std::vector<std::pair<PredicateId, bool>> open{{step.predicate, step.holds}};
+      while (!open.empty()) {
+        const auto [id, holds] = open.back();
+        open.pop_back();
+        if (id == kNoPredicate) return unknown(o, "the loop over rows stands under an unknown condition");
+        const Predicate p = knowledge_.predicate(id);
+        if (p.kind == Predicate::Kind::kAnd && holds) {
+          open.insert(open.end(), {{p.x, true}, {p.y, true}});
+          continue;
+        }
+        const bool first_row = holds && p.kind == Predicate::Kind::kCompare && p.relation == condition.relation &&
+                               p.a == row_->entry[k] && p.b == condition.b;
+        if (first_row) continue;
+        const Dependence d = dependence(id);
+        if (!d.uniform() || d.block || d.group || d.loaded || p.kind == Predicate::Kind::kOpaque) {
+          return unknown(o, fmt::format("rows are skipped unless {}", knowledge_.to_string(id)));
+        }
+        when += fmt::format("{}{}{}", when.empty() ? "; when " : " and ", holds ? "" : "not ",
+                            knowledge_.to_string(id));
+      }
+    }
+    o.method += when;
+    return Verdict::kProved;
+  }
+
+  // ---- within a row
+
+  // The stores of a row by the checks that they stand under: each set writes whole rows, and no row is in two.
+  Verdict cover(Obligation& o) {
+    std::vector<std::vector<const StoreRecord*>> groups;
+    for (const StoreRecord* s : stores_) {
+      const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
+        return same_checks(*group[0], *s);
+      });
+      if (same == groups.end()) {
+        groups.push_back({s});
+      } else {
+        same->push_back(s);
+      }
+    }
+    for (size_t a = 0; a < groups.size(); ++a) {
+      for (size_t b = 0; b < a; ++b) {
+        if (!exclusive(*groups[a][0], *groups[b][0])) return unknown(o, "a row may be written by two sets of stores");
+      }
+    }
+    std::string method;
+    for (const auto& group : groups) {
+      const Verdict verdict = cover(o, group);
+      if (verdict != Verdict::kProved) return verdict;
+      method += (method.empty() ? "" : "; or: ") + o.method;
+    }
+    o.method = std::move(method);
+    return Verdict::kProved;
+  }
+
+  // The way within a row that is the same for all lanes.
+  std::vector<std::pair<PredicateId, bool>> uniform_way(const StoreRecord& s) {
+    std::vector<std::pair<PredicateId, bool>> way;
+    for (size_t k = row_->path + 1; k < s.path.size(); ++k) {
+      const PathStep& step = s.path[k];
+      if (step.loop < 0 && step.predicate != kNoPredicate && dependence(step.predicate).uniform()) {
+        way.emplace_back(step.predicate, step.holds);
+      }
+    }
+    return way;
+  }
+  bool same_checks(const StoreRecord& a, const StoreRecord& b) { return uniform_way(a) == uniform_way(b); }
+  bool exclusive(const StoreRecord& a, const StoreRecord& b) {
+    const auto ways = uniform_way(b);
+    for (const auto& [predicate, holds] : uniform_way(a)) {
+      if (std::find(ways.begin(), ways.end(), std::pair{predicate, !holds}) != ways.end()) return true;
+    }
+    return false;
+  }
+
+  Verdict cover(Obligation& o, const std::vector<const StoreRecord*>& stores) {
+    RowShape shape;
+    std::vector<RowStore> rows;
+    std::vector<Polynomial> place;  // by dimension; what is the same for all lanes
+    if (!split_places(o, stores, shape, rows, place)) return Verdict::kUnknown;
+    const std::string distinct = distinct_rows(place);
+    if (distinct.empty()) return unknown(o, "two rows may have one place");
+    const RowTiling tiling = tile_row(knowledge_, execution_, shape, rows, lane_, lanes_);
+    if (tiling.verdict == Verdict::kRefuted) {
+      o.method = "enumeration of lanes and waves";
+      o.counterexample = "in any row that is taken and passes its checks: " + tiling.reason;
+    } else if (tiling.verdict == Verdict::kUnknown) {
+      o.method = tiling.reason;
+    } else {
+      o.method = fmt::format("{} bytes by {} stores of {} lanes, enumerated; {}; {} checks on the way", tiling.bytes,
+                             tiling.stores, lanes_, distinct, checks_);
+    }
+    return tiling.verdict;
+  }
+
+  // Do the indices tell the row? An atom is told modulo 2^32, which says all of a 32-bit value, by an equation in which
+  // it is the only one that is not, with the coefficient 1 or -1.
+  std::string distinct_rows(const std::vector<Polynomial>& place) {
+    std::vector<Atom> told;
+    bool loaded = false;
+    std::vector<Polynomial> equations;  // values that are told
+    for (const Polynomial& index : place) {
+      if (index.is_constant()) continue;
+      loaded = loaded || dependence(index).loaded;
+      equations.push_back(index);
+    }
+    const auto is_told = [&](Atom a) {
+      const AtomKind kind = knowledge_.info(a).kind;
+      return kind == AtomKind::kSymbol || kind == AtomKind::kHost ||
+             std::find(told.begin(), told.end(), a) != told.end();
+    };
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (size_t e = 0; e < equations.size(); ++e) {
+        Atom open = 0;
+        bool one = true;
+        const Polynomial equation = equations[e];
+        for (const Term& t : equation.terms()) {
+          for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) {
+            const Atom a = static_cast<Atom>(f);
+            if (is_told(a) || a == open) continue;
+            one = one && open == 0 && t.monomial.degree() == 1 && (t.coefficient == 1 || t.coefficient == -1);
+            open = a;
+          }
+        }
+        if (open == 0 || !one || knowledge_.info(open).range.hi - knowledge_.info(open).range.lo >= Wide{1} << 32) continue;
+        told.push_back(open);
+        changed = true;
+        const Definition* d = knowledge_.definition(open);
+        if (d && knowledge_.info(open).kind == AtomKind::kBits) equations.push_back(d->a);
+        if (d && (knowledge_.info(open).kind == AtomKind::kQuotient ||
+                  knowledge_.info(open).kind == AtomKind::kRemainder) &&
+            is_told(d->quotient) && is_told(d->remainder)) {
+          equations.push_back(d->a);
+        }
+      }
+    }
+    loaded_place_ = loaded_place_ && loaded;
+    if (is_told(variable_)) return "the indices tell the row";
+    return loaded ? "distinct indices are the caller's promise" : "";
+  }
+
+  // offset = Σ index*stride + rest. An index that is free of the lane and no constant places the row.
+  bool split_places(Obligation& o, const std::vector<const StoreRecord*>& stores, RowShape& shape,
+                    std::vector<RowStore>& rows, std::vector<Polynomial>& place) {
+    const size_t dims = operand_.dims.size();
+    place.assign(dims, {});
+    std::vector<bool> places_row(dims, false);
+    std::vector<std::vector<Polynomial>> indices;
+    std::vector<Polynomial> rests;
+    for (const StoreRecord* s : stores) {
+      std::vector<Polynomial> index(dims);
+      Polynomial rest = s->offset;
+      for (size_t k = 0; k < dims; ++k) {
+        const Polynomial& stride = operand_.dims[k].stride;
+        if (stride.is_constant()) continue;
+        if (stride.terms().size() != 1 || stride.terms()[0].monomial.degree() != 1) {
+          return fails(o, "a stride is no multiple of a parameter");
+        }
+        const auto& [symbol, factor] = stride.terms()[0];
+        for (const Term& t : rest.terms()) {
+          Monomial cofactor;
+          if (!prove::divide(t.monomial, symbol, cofactor)) continue;
+          if (t.coefficient % factor != 0) return fails(o, "an offset is no multiple of its stride");
+          index[k] = index[k] + Polynomial::term(cofactor, t.coefficient / factor);
+        }
+        rest = rest - index[k].times(symbol, factor);
+      }
+      // What is left belongs to constant strides: the part that is free of the lane, to the dimension that divides it.
+      const Polynomial fixed = rest.filter([&](const Term& t) {
+        return !t.monomial.is_one() && dependence(Polynomial::term(t.monomial, 1)).uniform();
+      });
+      if (!fixed.is_zero()) {
+        size_t best = dims;
+        for (size_t k = 0; k < dims; ++k) {
+          const Polynomial& stride = operand_.dims[k].stride;
+          if (!stride.is_constant() || stride.is_zero()) continue;
+          const bool divides = std::all_of(fixed.terms().begin(), fixed.terms().end(), [&](const Term& t) {
+            return t.coefficient % stride.constant() == 0;
+          });
+          if (divides && (best == dims || stride.constant() > operand_.dims[best].stride.constant())) best = k;
+        }
+        if (best == dims) return fails(o, "an offset that places the row is no multiple of a stride");
+        for (const Term& t : fixed.terms()) {
+          index[best] = index[best] +
+                        Polynomial::term(t.monomial, t.coefficient / operand_.dims[best].stride.constant());
+        }
+        rest = rest - fixed;
+      }
+      for (size_t k = 0; k < dims; ++k) {
+        const Dependence d = dependence(index[k]);
+        if (!index[k].is_constant() && d.uniform()) places_row[k] = true;
+      }
+      indices.push_back(std::move(index));
+      rests.push_back(std::move(rest));
+    }
+    shape.element = operand_.element;
+    std::vector<size_t> axis;
+    for (size_t k = 0; k < dims; ++k) {
+      const OperandDim& d = operand_.dims[k];
+      if (places_row[k] || d.extent == Polynomial(1)) continue;
+      if (!d.extent.is_constant()) return fails(o, fmt::format("dimension {} has no index and no constant extent", k));
+      const auto extent = static_cast<int64_t>(d.extent.constant());
+      if (d.stride.is_constant()) {
+        shape.bytes.push_back({extent, static_cast<int64_t>(d.stride.constant())});
+      } else {
+        shape.axes.push_back(extent);
+        axis.push_back(k);
+      }
+    }
+    for (size_t s = 0; s < stores.size(); ++s) {
+      RowStore row;
+      row.access = stores[s]->access;
+      row.width = stores[s]->width;
+      row.offset = rests[s];
+      for (size_t k = 0; k < dims; ++k) {
+        if (places_row[k]) {
+          if (s == 0) place[k] = indices[0][k];
+          if (indices[s][k] != place[k]) return fails(o, "two stores of a row differ in the row's place");
+        } else if (operand_.dims[k].extent == Polynomial(1) && !indices[s][k].is_zero()) {
+          return fails(o, fmt::format("dimension {} has extent 1 and an index", k));
+        }
+      }
+      for (size_t k : axis) row.axes.push_back(indices[s][k]);
+      if (!split_path(o, *stores[s], s == 0, row)) return false;
+      rows.push_back(std::move(row));
+    }
+    return true;
+  }
+
+  // Conditions within the row loop: of the lane, to be enumerated; of the row, the same for every store.
+  bool split_path(Obligation& o, const StoreRecord& store, bool first, RowStore& row) {
+    std::vector<std::pair<PredicateId, bool>> checks;
+    const auto add = [&](PredicateId id, bool holds) {
+      std::vector<std::pair<PredicateId, bool>> open{{id, holds}};
+      while (!open.empty()) {
+        const auto [p, way] = open.back();
+        open.pop_back();
+        if (p == kNoPredicate) return false;
+        const Predicate& predicate = knowledge_.predicate(p);
+        if (predicate.kind == Predicate::Kind::kAnd && way) {
+          open.insert(open.end(), {{predicate.x, true}, {predicate.y, true}});
+          continue;
+        }
+        std::vector<Atom> atoms;
+        collect_atoms(knowledge_, p, atoms);
+        if (!atoms.empty() && dependence(p).uniform()) {
+          checks.emplace_back(p, way);
+        } else {
+          row.conditions.push_back({p, way, row.loops.size()});
+        }
+      }
+      return true;
+    };
+    for (size_t k = row_->path + 1; k < store.path.size(); ++k) {
+      const PathStep& step = store.path[k];
+      if (step.loop >= 0) {
+        row.loops.push_back(step.loop);
+      } else if (!add(step.predicate, step.holds)) {
+        return fails(o, "a store stands under an unknown condition");
+      }
+    }
+    if (store.guard != kNoPredicate && !add(store.guard, true)) return fails(o, "a guard is unknown");
+    if (first) first_checks_ = checks, checks_ = checks.size();
+    if (checks != first_checks_) return fails(o, "two stores of a row stand under different checks");
+    return true;
+  }
+
+  static bool fails(Obligation& o, std::string why) {
+    o.method = std::move(why);
+    return false;
+  }
+
+  const Subject& subject_;
+  const Host& host_;
+  Knowledge& knowledge_;
+  const Execution& execution_;
+  const Operand& operand_;
+  std::vector<const StoreRecord*> stores_;
+  std::map<Atom, Dependence> dependence_;
+  int row_loop_;  // outermost, around all of them
+  const LoopRecord* row_ = nullptr;
+  Atom variable_ = 0, lane_ = 0, group_ = 0;
+  int64_t lanes_ = 1, groups_ = 1;
+  Polynomial group_part_;
+  std::vector<std::pair<PredicateId, bool>> first_checks_;
+  size_t checks_ = 0;
+  bool loaded_place_ = true;
+};
+
+}  // namespace
+
+void prove_coverage(const Subject& subject, const Host& host, Knowledge& knowledge, const Execution& execution,
+                    const std::vector<StoreRecord>& stores, bool explain, std::vector<Obligation>& out) {
+  const auto unknown = [&](const Operand& o, std::string why) {
+    Obligation none;
+    none.claim = Claim::kCoverage;
+    none.operand = o.name;
+    none.what = "bytes of a row";
+    none.statement = "every byte of a row is written by one access of one lane";
+    none.method = std::move(why);
+    out.push_back(std::move(none));
+  };
+  for (size_t operand = 0; operand < host.operands().size(); ++operand) {
+    const Operand& o = host.operands()[operand];
+    if (!o.writable || o.is_shared || o.name == subject.status) continue;
+    std::map<int, std::vector<const StoreRecord*>> by_loop;  // outermost
+    for (const StoreRecord& s : stores) {
+      if (s.operand != static_cast<int>(operand)) continue;
+      int outermost = -1;
+      for (int l = s.loop; l >= 0; l = execution.loops()[static_cast<size_t>(l)].parent) outermost = l;
+      by_loop[outermost].push_back(&s);
+    }
+    if (by_loop.empty()) {
+      unknown(o, "nothing writes the operand");
+    } else if (by_loop.contains(-1)) {
+      unknown(o, "a store stands outside of any loop over rows");
+    } else {
+      OperandCoverage::Claims claims;
+      for (auto& [loop, own] : by_loop) {
+        OperandCoverage(subject, host, knowledge, execution, static_cast<int>(operand), loop, std::move(own))
+            .run(explain, claims);
+      }
+      if (by_loop.size() > 1) claims.separate_loops();
+      for (Obligation& claim : claims.all) out.push_back(std::move(claim));
+    }
+  }
+}
+
+}  // namespace tailor::codegen::prove

@@ -1,0 +1,98 @@
+// The host's side of a proof: parameters as polynomials over the symbols of the schema, operands with their extents and
+// strides, and what validation of a Problem guarantees.
+//
+// Invariants that are used, and where they come from:
+//   every symbol satisfies the facts of the key                                              runtime/bucket
+//   a parameter is its expression of the plan, and grid.x the plan's                         runtime/dispatch
+//   an operand that has elements spans  element + Σ (extent - 1)*stride  bytes, at most 2^31  runtime/ops/problem.h
+//   when the key says 32 bits, and ends below 2^63 always
+//   1 <= sm_count, occupancy <= 2^20                                                         runtime/driver
+//
+// Lemma (chunks). With  grid = min(ceil(Y / R), G)  and  chunk = max(ceil(X / G), R), X <= Y, of a grid with a block:
+//   X <= grid*chunk <= Y + grid + R - 2.
+// Below: chunk is at least R and at least ceil(X / G). Above: grid*R <= Y + R - 1, and G*ceil(X / G) <= X + G - 1 gives
+// grid*ceil(X / G) <= X + grid - 1, because (G - grid)*(X - 1) >= 0 (if X = 0, the chunk is R).
+// Rounded up to a multiple of T <= R, a chunk that is not R is at most ceil(X / G) + T - 1 with X > G*R >= grid*T, so
+//   X <= grid*chunk <= max(Y + R - 1, 2*X - 2).
+//
+// Ownership: refers to subject and knowledge, which must outlive it. Thread-safety: none.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codegen/kernel/ir.h"
+#include "codegen/prove/knowledge.h"
+#include "codegen/tile/tile.h"
+#include "runtime/bucket/facts.h"
+#include "runtime/ops/launch_plan.h"
+#include "runtime/ops/schema.h"
+
+namespace tailor::codegen::prove {
+
+// What is proved of what, under what.
+struct Subject {
+  const kernel::Program& program;
+  const LaunchPlan& plan;
+  std::span<const tile::View> views;
+  std::string_view status;  // the operand of 8 bytes that is there when its address is not 0; empty: none
+  std::span<const Fact> facts;
+  std::span<const SymbolSpec> symbols;
+  bool index64 = false;
+};
+
+struct OperandDim {
+  Polynomial extent, stride;  // bytes
+};
+
+struct Operand {
+  std::string name;
+  bool writable = false;
+  bool is_shared = false;
+  int element = 1;
+  Polynomial base;
+  std::vector<OperandDim> dims;
+  Polynomial bytes;  // when no extent is 0
+  Wide limit = 0;    // bytes <= limit
+};
+
+class Host {
+ public:
+  Host(const Subject& subject, Knowledge& knowledge);
+
+  const Polynomial& parameter(size_t i) const { return parameters_[i]; }
+  const Polynomial& grid() const { return grid_; }
+  bool one_dimensional() const { return one_dimensional_; }
+  const std::vector<Operand>& operands() const { return operands_; }
+  int find_operand(std::string_view name) const;  // -1: none
+
+  // False if some extent may be 0 here.
+  bool shows_not_empty(const Operand& operand);
+
+ private:
+  struct Computed {
+    PlanOp op;
+    Polynomial a, b, result;
+  };
+  Polynomial symbol(size_t index) const { return symbols_[index]; }
+  int find_symbol(std::string_view name) const;
+  Polynomial evaluate(const PlanExpression& expression);
+  Polynomial apply(PlanOp op, const Polynomial& a, const Polynomial& b);
+  const Computed* computed(const Polynomial& result, PlanOp op) const;
+  void chunk_lemma(const Polynomial& chunk);
+  bool at_least(const Polynomial& a, const Polynomial& b) const;
+  Polynomial extent(const tile::Extent& e) const;
+  Polynomial stride(const tile::Stride& s) const;
+
+  const Subject& subject_;
+  Knowledge& knowledge_;
+  std::vector<Polynomial> symbols_, parameters_;
+  std::vector<Computed> computed_;
+  Polynomial sm_count_, blocks_per_sm_, grid_;
+  bool one_dimensional_ = true;
+  std::vector<Operand> operands_;
+};
+
+}  // namespace tailor::codegen::prove

@@ -1,0 +1,201 @@
+// Planted faults: what the proofs refuse, what only a run sees, and what makes no difference.
+//
+// A mutant is run on the host interpreter for several scenarios, next to the program it was made from; `observed` is an
+// access out of bounds or misaligned, or a byte that differs. No mutant may be proved safe and go out of bounds, nor be
+// proved to cover its rows and write part of one.
+#include <array>
+#include <cstdio>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "runtime/bucket/key_space.h"
+#include "tests/codegen/movement/scenario.h"
+#include "tests/codegen/prove/mutate.h"
+#include "tests/codegen/prove/subjects.h"
+
+namespace tailor::codegen::prove::testing {
+namespace {
+
+using kernel::testing::interpret;
+using kernel::testing::Launch;
+using kernel::testing::RunCounts;
+
+constexpr int kMutantsPerProgram = 32;
+constexpr int kLeastKilled = 200;
+
+struct Run {
+  test::Scenario scenario;
+  Launch launch;
+  test::Memory after;  // of the program itself
+};
+
+struct Observation {
+  bool out_of_bounds = false;  // or misaligned
+  bool part_of_row = false;    // bytes written are no multiple of a row
+  bool differs = false;
+  bool any() const { return out_of_bounds || part_of_row || differs; }
+};
+
+// Where each mutant went.
+struct Tally {
+  int refuted = 0, unknown = 0, run = 0, equivalent = 0;
+  int also_observed = 0;  // of those that the proofs refuse
+  int needless = 0;       // refused, although no run shows a difference
+};
+
+class Campaign {
+ public:
+  explicit Campaign(const LoweredKey& key) : key_(key) {
+    std::mt19937 random(17);
+    for (int n = 0; n < 4; ++n) {
+      test::ScenarioOptions options;
+      options.rows = n == 1 ? 3 : 21;
+      options.hostile = n >= 2;
+      options.status = n != 1;
+      options.batch = n == 3 ? 1 : 4;
+      test::Scenario scenario = test::make_scenario(key.key, options, random);
+      const DeviceNumbers device{n % 2 ? 1 : 3, 1};
+      const auto values = test::parameter_values(key.lowered.plan, scenario.symbols, device);
+      Launch launch;
+      launch.grid = static_cast<uint32_t>(evaluate(key.lowered.plan.grid[0], scenario.symbols, device));
+      launch.arguments.assign(values.begin(), values.end());
+      launch.most_steps = 20'000;
+      Run run{std::move(scenario), launch, {}};
+      run.after = run.scenario.memory;
+      const std::string wrong = interpret(key.lowered.program, run.launch, run.after);
+      EXPECT_EQ(wrong, "");
+      runs_.push_back(std::move(run));
+    }
+    row_bytes_ = key.key.get(KeyField::kHeads) * key.key.get(KeyField::kHeadDim)
+                 << key.key.get(KeyField::kElementLog2);
+  }
+
+  Observation observe(const kernel::Program& program) const {
+    Observation seen;
+    for (const Run& run : runs_) {
+      test::Memory memory = run.scenario.memory;
+      RunCounts counts;
+      const std::string wrong = interpret(program, run.launch, memory, &counts);
+      seen.out_of_bounds = seen.out_of_bounds || wrong.find(" bytes at ") != std::string::npos ||
+                           wrong.find("is not a multiple") != std::string::npos;
+      seen.differs = seen.differs || !wrong.empty() || test::differ(memory, run.after);
+      uint64_t bytes = 0;
+      for (const auto& [width, count] : counts.store_widths) bytes += static_cast<uint64_t>(width) * count;
+      seen.part_of_row = seen.part_of_row || (wrong.empty() && bytes % row_bytes_ != 0);
+    }
+    return seen;
+  }
+
+ private:
+  const LoweredKey& key_;
+  std::vector<Run> runs_;
+  uint64_t row_bytes_ = 1;
+};
+
+bool proved(const Proof& proof, Claim claim) {
+  for (const Obligation& o : proof.obligations) {
+    if (o.claim == claim && o.verdict != Verdict::kProved) return false;
+  }
+  return true;
+}
+
+std::vector<Key> campaign_keys() {
+  std::vector<Key> keys;
+  for (const Lowering lowering : {Lowering::kTail, Lowering::kGuarded, Lowering::kPow2Mask}) {
+    for (const OpId op : {OpId::kPagedGather, OpId::kPagedAppend}) {
+      const int64_t page_size = op == OpId::kPagedGather ? 48 : 16;
+      StaticConfiguration c{op, Arch::kSm90a, Emitter::kLlvm, lowering, 2, page_size, 3, 40};
+      const std::vector<Key> all = enumerate_keys(c).value();
+      keys.push_back(all[3]);                   // one run, aligned
+      keys.push_back(all[all.size() / 2 - 1]);  // strides of heads and elements are parameters
+    }
+  }
+  return keys;
+}
+
+TEST(Mutants, AreRefusedByTheProofsOrSeenByARun) {
+  std::array<Tally, kMutationCount> tallies{};
+  std::mt19937 random(20240607);
+  std::vector<std::string> equivalent;
+  int rejected = 0;
+  for (const Key& key : campaign_keys()) {
+    SCOPED_TRACE(to_string(key));
+    const Expected<LoweredKey> lowered = lower_key(key);
+    ASSERT_TRUE(lowered.ok()) << lowered.status().to_string();
+    const Expected<Proof> original = prove(lowered->subject());
+    ASSERT_TRUE(original.ok());
+    ASSERT_EQ(original->verdict(), Verdict::kProved);
+    const Campaign campaign(*lowered);
+    for (int made = 0; made < kMutantsPerProgram;) {
+      const auto mutation = static_cast<Mutation>(std::uniform_int_distribution<int>(0, kMutationCount - 1)(random));
+      const std::optional<Mutant> mutant = mutate(lowered->lowered.program, mutation, random);
+      if (!mutant) continue;
+      if (!kernel::verify(mutant->program).ok()) {
+        ++rejected;
+        continue;
+      }
+      ++made;
+      const Expected<Proof> proof = prove(lowered->subject(mutant->program), {false, true});
+      ASSERT_TRUE(proof.ok()) << mutant->text;
+      const Observation seen = campaign.observe(mutant->program);
+      const bool bounds = proved(*proof, Claim::kBounds) && proved(*proof, Claim::kOverflow);
+      EXPECT_FALSE(seen.out_of_bounds && bounds && proved(*proof, Claim::kAlignment)) << mutant->text;
+      EXPECT_FALSE(seen.part_of_row && bounds && proved(*proof, Claim::kRows) && proved(*proof, Claim::kCoverage))
+          << mutant->text;
+      Tally& tally = tallies[static_cast<size_t>(mutation)];
+      if (proof->verdict() == Verdict::kProved) {
+        ++(seen.any() ? tally.run : tally.equivalent);
+        if (!seen.any()) equivalent.push_back(mutant->text);
+        continue;
+      }
+      ++(proof->verdict() == Verdict::kRefuted ? tally.refuted : tally.unknown);
+      ++(seen.any() ? tally.also_observed : tally.needless);
+    }
+  }
+  Tally sum;
+  std::printf("%-10s %8s %8s %8s %11s   %s\n", "mutation", "refuted", "unknown", "by run", "no change", "refused: seen by a run / not");
+  const auto row = [](const char* name, const Tally& t) {
+    std::printf("%-10s %8d %8d %8d %11d   %d / %d\n", name, t.refuted, t.unknown, t.run, t.equivalent, t.also_observed,
+                t.needless);
+  };
+  for (int m = 0; m < kMutationCount; ++m) {
+    const Tally& t = tallies[static_cast<size_t>(m)];
+    row(std::string(to_string(static_cast<Mutation>(m))).c_str() , t);
+    sum.refuted += t.refuted, sum.unknown += t.unknown, sum.run += t.run, sum.equivalent += t.equivalent;
+    sum.also_observed += t.also_observed, sum.needless += t.needless;
+  }
+  row("all", sum);
+  std::printf("%d mutants that the verifier rejects are not counted; no change in any run:\n", rejected);
+  for (const std::string& text : equivalent) std::printf("  %s\n", text.c_str());
+  EXPECT_GE(sum.refuted + sum.unknown + sum.run, kLeastKilled);
+}
+
+// Every kind of claim is refuted with a counterexample by some fault.
+TEST(Mutants, OfEveryKindHaveCounterexamples) {
+  StaticConfiguration c{OpId::kPagedGather, Arch::kSm90a, Emitter::kLlvm, Lowering::kTail, 2, 16, 2, 64};
+  const Expected<LoweredKey> lowered = lower_key(enumerate_keys(c).value()[3]);
+  ASSERT_TRUE(lowered.ok());
+  std::mt19937 random(5);
+  bool refuted[3] = {};
+  for (int n = 0; n < 400; ++n) {
+    const auto mutation = static_cast<Mutation>(n % kMutationCount);
+    const std::optional<Mutant> mutant = mutate(lowered->lowered.program, mutation, random);
+    if (!mutant || !kernel::verify(mutant->program).ok()) continue;
+    const Expected<Proof> proof = prove(lowered->subject(mutant->program), {false, true});
+    ASSERT_TRUE(proof.ok());
+    for (const Obligation& o : proof->obligations) {
+      if (o.verdict != Verdict::kRefuted) continue;
+      EXPECT_FALSE(o.counterexample.empty());
+      if (o.claim == Claim::kBounds) refuted[0] = true;
+      if (o.claim == Claim::kAlignment) refuted[1] = true;
+      if (o.claim == Claim::kCoverage) refuted[2] = true;
+    }
+  }
+  EXPECT_TRUE(refuted[0]) << "bounds";
+  EXPECT_TRUE(refuted[1]) << "alignment";
+  EXPECT_TRUE(refuted[2]) << "coverage";
+}
+
+}  // namespace
+}  // namespace tailor::codegen::prove::testing
