@@ -109,8 +109,12 @@ class Execution {
                                     std::vector<bool>& dropped, const kernel::Instruction& i);
   bool keep_inductive(const LoopRecord& record, const std::vector<kernel::ValueId>& arguments,
                       std::vector<Candidate>& list, std::vector<bool>& dropped, const std::vector<SymbolicValue>& next);
+  struct Residue {
+    Atom atom;
+    int64_t modulus, remainder;
+  };
   bool find_steps(const LoopRecord& record, const std::vector<kernel::ValueId>& arguments,
-                  const std::vector<SymbolicValue>& next);
+                  const std::vector<SymbolicValue>& next, bool first, std::vector<Residue>& found);
 
   const SymbolicValue& value(kernel::ValueId v) const { return values_[v]; }
   int width(kernel::ValueId v) const { return subject_.program.type_of(v) == kernel::Type::kI64 ? 64 : 32; }

@@ -184,13 +184,18 @@ void Knowledge::tighten(Atom a, Wide lo, Wide hi) {
     if (hi < kInfinity) hi -= floor_mod(hi - info.remainder, info.modulus);
   }
   if (lo <= now.lo && hi >= now.hi) return;
-  trail_.push_back({a, now});
+  trail_.push_back({a, now, info.modulus, info.remainder});
   changed();
   now = {std::max(now.lo, lo), std::min(now.hi, hi)};
   if (now.lo > now.hi) {
-    trail_.push_back({0, {}});
+    trail_.push_back({});
     ++unreachable_;
     return;
+  }
+  if (now.lo == now.hi && info.kind == AtomKind::kRemainder) {
+    const Definition& d = definitions_[static_cast<size_t>(info.definition)];
+    const Atom dividend = d.a.as_atom();
+    if (dividend != 0) learn_residue(dividend, static_cast<int64_t>(d.number), static_cast<int64_t>(now.lo));
   }
   // Quotients follow what they divide.
   for (int index : divisions_) {
@@ -199,6 +204,22 @@ void Knowledge::tighten(Atom a, Wide lo, Wide hi) {
     const Range r = range(each.a);
     tighten(each.quotient, r.lo == -kInfinity ? r.lo : floor_div(r.lo, each.number),
             r.hi == kInfinity ? r.hi : floor_div(r.hi, each.number));
+  }
+}
+
+// a = remainder (mod modulus), until forgotten.
+void Knowledge::learn_residue(Atom a, int64_t modulus, int64_t remainder) {
+  AtomInfo& info = atoms_[a];
+  if (info.modulus >= modulus) return;
+  trail_.push_back({a, ranges_[a], info.modulus, info.remainder});
+  changed();
+  info.modulus = modulus;
+  info.remainder = remainder;
+  const size_t count = facts_.size();
+  for (size_t k = 0; k < count; ++k) {
+    if (!facts_[k].has(a)) continue;
+    Polynomial tighter = rounded(facts_[k]);
+    if (tighter != facts_[k]) facts_.push_back(std::move(tighter));
   }
 }
 
@@ -239,7 +260,7 @@ void Knowledge::assume(Polynomial p) {
   const Range all = range(p);
   if (all.lo >= 0) return;
   if (all.hi < 0) {
-    trail_.push_back({0, {}, 1, 0});
+    trail_.push_back({});
     changed();
     ++unreachable_;
     return;
@@ -314,14 +335,19 @@ bool Knowledge::search(const Polynomial& given, int depth, int& quota, int used)
     cut_short_ = true;
     return false;
   }
-  const Term* worst = nullptr;  // products first, then what is least
+  // Products first, then what has a definition to go back to, then what is least.
+  const auto order = [&](const Term& t) {
+    const bool named = atoms_[t.monomial.factor(0)].kind == AtomKind::kNamed;
+    return 2 * t.monomial.degree() + (named ? 1 : 0);
+  };
+  const Term* worst = nullptr;
   Wide least = 0;
   for (const Term& t : p.terms()) {
     if (t.monomial.is_one()) continue;
     const Wide lo = product(range(t.monomial), {t.coefficient, t.coefficient}).lo;
     if (lo >= 0) continue;
-    const int order = worst ? t.monomial.degree() - worst->monomial.degree() : 1;
-    if (order > 0 || (order == 0 && lo < least)) least = lo, worst = &t;
+    const int before = worst ? order(t) - order(*worst) : 1;
+    if (before > 0 || (before == 0 && lo < least)) least = lo, worst = &t;
   }
   if (worst) return pay_for(p, *worst, least, depth, quota, used);
   // Only the constant is negative: some term is more than its range says.
@@ -330,6 +356,22 @@ bool Knowledge::search(const Polynomial& given, int depth, int& quota, int used)
   }
   return false;
 }
+
+namespace {
+
+// How many terms of fact*cofactor p has with the same sign.
+int shared_terms(const Polynomial& p, const Polynomial& fact, Monomial cofactor) {
+  int count = 0;
+  for (const Term& t : fact.terms()) {
+    Monomial m;
+    if (t.monomial.is_one() || !multiply(t.monomial, cofactor, m)) continue;
+    const Wide c = p.coefficient(m);
+    if (c != 0 && (c < 0) == (t.coefficient < 0)) ++count;
+  }
+  return count;
+}
+
+}  // namespace
 
 // With a fact that has the same monomial (times atoms that are not negative), or with the range of one of its factors,
 // or with the range of the term itself, [least, …).
@@ -363,19 +405,23 @@ bool Knowledge::pay_for(const Polynomial& p, const Term& term, Wide least, int d
     }
     return false;
   };
-  if (by_ranges(true)) return true;
-  for (const std::vector<Polynomial>* facts : {&facts_, &lemmas_}) {
-    for (size_t i = facts->size(); i-- > 0;) {  // the latest first: they are about what is being asked
-      const Polynomial& fact = (*facts)[i];
-      for (const Term& t : fact.terms()) {
-        Monomial cofactor;
-        if (t.monomial.is_one() || (t.coefficient < 0) != (term.coefficient < 0)) continue;
-        if (!prove::divide(term.monomial, t.monomial, cofactor) || !not_negative(cofactor)) continue;
-        if (pay(fact, t.coefficient, cofactor)) return true;
-        break;
+  // Facts that pay for two terms or more, then small ranges, then the other facts.
+  const auto by_facts = [&](bool several) {
+    for (const std::vector<Polynomial>* facts : {&facts_, &lemmas_}) {
+      for (size_t i = facts->size(); i-- > 0;) {  // the latest first: they are about what is being asked
+        const Polynomial& fact = (*facts)[i];
+        for (const Term& t : fact.terms()) {
+          Monomial cofactor;
+          if (t.monomial.is_one() || (t.coefficient < 0) != (term.coefficient < 0)) continue;
+          if (!prove::divide(term.monomial, t.monomial, cofactor) || !not_negative(cofactor)) continue;
+          if ((shared_terms(p, fact, cofactor) > 1) == several && pay(fact, t.coefficient, cofactor)) return true;
+          break;
+        }
       }
     }
-  }
+    return false;
+  };
+  if (by_facts(true) || by_ranges(true) || by_facts(false)) return true;
   if (by_ranges(false)) return true;
   if (least == -kInfinity) return false;
   return search(p - Polynomial::term(term.monomial, term.coefficient) + Polynomial(least), depth - 1, quota, used);

@@ -1,5 +1,6 @@
 // Loops of the walk: what holds at the head of every iteration.
 #include <algorithm>
+#include <numeric>
 
 #include "codegen/prove/execute.h"
 
@@ -122,7 +123,7 @@ bool Execution::keep_inductive(const LoopRecord& record, const std::vector<Value
 // x' = x + c from a start that is known modulo m, a divisor of c: x = start (mod m) at every head, where the sum does not
 // wrap or m divides 2^w. False if what was assumed of some x during this iteration does not hold after it.
 bool Execution::find_steps(const LoopRecord& record, const std::vector<ValueId>& arguments,
-                           const std::vector<SymbolicValue>& next) {
+                           const std::vector<SymbolicValue>& next, bool first, std::vector<Residue>& found) {
   bool kept = true;
   for (size_t k = 0; k < arguments.size(); ++k) {
     const Atom x = record.arguments[k];
@@ -139,11 +140,11 @@ bool Execution::find_steps(const LoopRecord& record, const std::vector<ValueId>&
       while (m > 1 && !knowledge_.shows_multiple(record.entry[k], static_cast<int64_t>(m))) m /= 2;
     }
     if ((m & (m - 1)) != 0 && !knowledge_.as_signed(next[k].integer, bits)) m = 1;
-    AtomInfo& info = knowledge_.info(x);
-    const auto modulus = static_cast<int64_t>(m);
-    kept = kept && (info.modulus == 1 || info.modulus == modulus);
-    info.modulus = modulus;
-    info.remainder = static_cast<int64_t>(m == 1 ? 0 : remainder);
+    // After the first walk a modulus only gets smaller.
+    const int64_t assumed = knowledge_.info(x).modulus;
+    const auto modulus = first ? static_cast<int64_t>(m) : std::gcd(static_cast<int64_t>(m), assumed);
+    kept = kept && (first || modulus == assumed);
+    found.push_back({x, modulus, static_cast<int64_t>(remainder) % modulus});
   }
   return kept;
 }
@@ -163,15 +164,20 @@ void Execution::loop(const Instruction& i, const std::vector<ValueId>& initial, 
   };
   const bool observing = observing_;
   observing_ = false;
-  for (bool stable = false; !stable;) {
+  for (bool stable = false, first = true; !stable; first = false) {
+    std::vector<Residue> residues;
     const Knowledge::Checkpoint start = knowledge_.checkpoint();
     const size_t renamed = renamed_.size();
     assume_candidates();
     iterate([&](const Iteration& last) {
-      stable = find_steps(record, arguments, last.next);
+      stable = find_steps(record, arguments, last.next, first, residues);
       stable = keep_inductive(record, arguments, list, dropped, last.next) && stable;
     });
     knowledge_.rewind(start);
+    for (const auto& [atom, modulus, remainder] : residues) {
+      knowledge_.info(atom).modulus = modulus;
+      knowledge_.info(atom).remainder = remainder;
+    }
     for (; renamed_.size() > renamed; renamed_.pop_back()) set(renamed_.back().first, renamed_.back().second);
   }
   observing_ = observing;

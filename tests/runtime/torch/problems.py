@@ -17,6 +17,28 @@ class Problem:
     results: tuple = ()  # of the functional form
     written: tuple = ()  # (whole storage of a written operand, what it must hold)
 
+    def on(self, device):
+        """The same on a device: storages are copied whole, so that strides, offsets and gaps stay."""
+        storages = {}
+
+        def moved(value):
+            if not isinstance(value, torch.Tensor):
+                return value
+            storage = value.untyped_storage()
+            if storage.data_ptr() not in storages:
+                whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+                storages[storage.data_ptr()] = whole.to(device, copy=True).untyped_storage()
+            copy = torch.empty(0, dtype=value.dtype, device=device)
+            return copy.set_(storages[storage.data_ptr()], value.storage_offset(), value.shape, value.stride())
+
+        return Problem(
+            self.op,
+            tuple(moved(a) for a in self.args),
+            {name: moved(a) for name, a in self.kwargs.items()},
+            self.results,
+            tuple((moved(storage), expected) for storage, expected in self.written),
+        )
+
 
 @dataclass
 class Pages:

@@ -61,12 +61,17 @@ def strided(rng, shape, dtype, dense_from=None):
     return view.permute(inverse), base
 
 
+def raw_bytes(tensor):
+    dense = tensor.clone(memory_format=torch.contiguous_format).reshape(-1)
+    return dense.view(torch.uint8) if dense.numel() else dense
+
+
 def same_bits(a, b):
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     if a.dtype == torch.bool:
         return torch.equal(a, b)
-    return torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8)) if a.numel() else True
+    return torch.equal(raw_bytes(a), raw_bytes(b))
 
 
 def like_in(view, base):

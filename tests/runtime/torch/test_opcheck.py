@@ -19,6 +19,11 @@ class Opcheck(TorchTest):
         opcheck(problem.op, dense, problem.kwargs)
 
 
+    def test_every_operator_has_problems(self):
+        names = {name.removeprefix("tailor::") for name in torch._C._dispatch_get_all_op_names() if "tailor::" in name}
+        self.assertEqual(names - {"configure", "stats"}, set(PROBLEMS))
+
+
 def _case(name):
     def test(self):
         for seed in range(2):

@@ -1,4 +1,7 @@
-"""Every operator gives what plain torch gives, for random ragged problems with gaps, odd sizes and empty extents."""
+"""Every operator gives what plain torch gives, for random ragged problems with gaps, odd sizes and empty extents.
+
+On CPU tensors, and on CUDA tensors where there is a GPU.
+"""
 
 import unittest
 
@@ -16,10 +19,10 @@ class Results(TorchTest):
         results = () if results is None else results if isinstance(results, (tuple, list)) else (results,)
         self.assertEqual(len(results), len(problem.results))
         for actual, expected in zip(results, problem.results):
-            self.assert_same_bits(actual, expected)
+            self.assert_same_bits(actual.cpu(), expected)
             self.moved += actual.numel()
         for storage, expected in problem.written:
-            self.assert_same_bits(storage, expected)
+            self.assert_same_bits(storage.cpu(), expected)
             self.moved += storage.numel()
         if not problem.written:
             for after, before in inputs:
@@ -80,11 +83,12 @@ class Results(TorchTest):
 
 def _case(name):
     def test(self):
-        self.moved = 0
-        for seed in range(25):
-            with self.subTest(seed=seed):
-                self.run_and_compare(PROBLEMS[name](self.rng(seed)))
-        self.assertGreater(self.moved, 500)  # not all of them were empty
+        for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
+            self.moved = 0
+            for seed in range(25):
+                with self.subTest(device=device, seed=seed):
+                    self.run_and_compare(PROBLEMS[name](self.rng(seed)).on(device))
+            self.assertGreater(self.moved, 500)  # not all of them were empty
 
     return test
 
