@@ -193,8 +193,8 @@ class Mutator {
 
 std::string_view to_string(Mutation mutation) {
   switch (mutation) {
-#define X(name, text)  \
-  case Mutation::name: \
+#define X(name, text, meaning) \
+  case Mutation::name:         \
     return text;
     TAILOR_MUTATIONS(X)
 #undef X

@@ -9,24 +9,24 @@
 
 namespace tailor::codegen::prove::testing {
 
-// name, text: what one fault does
-#define TAILOR_MUTATIONS(X)                                                              \
-  X(kConstant, "constant off by one, doubled, halved or with a bit flipped")             \
-  X(kCompare, "comparison with another relation")                                        \
-  X(kSwap, "operands of a comparison, difference, shift, selection or minimum swapped")  \
-  X(kOperand, "operand replaced by another value of its type")                           \
-  X(kOp, "operation replaced by another")                                                \
-  X(kDrop, "half of a conjunction, or a guard, dropped")                                 \
-  X(kWidth, "accesses of a vector widened or narrowed")
+// name, text, what one fault does
+#define TAILOR_MUTATIONS(X)                                                                      \
+  X(kConstant, "constant", "off by one, doubled, halved or with a bit flipped")                  \
+  X(kCompare, "comparison", "another relation")                                                  \
+  X(kSwap, "swap", "operands of a comparison, difference, shift or selection the other way round") \
+  X(kOperand, "operand", "another value of its type")                                            \
+  X(kOp, "operation", "another operation on the same operands")                                  \
+  X(kDrop, "drop", "half of a conjunction, or a guard, left out")                                \
+  X(kWidth, "width", "a load and the stores of its value twice or half as wide")
 
 enum class Mutation : uint8_t {
-#define X(name, text) name,
+#define X(name, text, meaning) name,
   TAILOR_MUTATIONS(X)
 #undef X
 };
 std::string_view to_string(Mutation mutation);
 inline constexpr int kMutationCount = 0
-#define X(name, text) +1
+#define X(name, text, meaning) +1
     TAILOR_MUTATIONS(X)
 #undef X
     ;

@@ -262,7 +262,7 @@ Proof proof_of(std::vector<std::pair<Claim, Verdict>> claims) {
   return proof;
 }
 
-TEST(Decision, PrefersWhatIsProvedAndRefusesWhatIsUnsafe) {
+TEST(Decision, PrefersWhatIsProvedAndRefusesWhatIsRefuted) {
   using Emit = Decision::Emit;
   const Proof proved = proof_of({{Claim::kBounds, Verdict::kProved}, {Claim::kCoverage, Verdict::kProved}});
   const Proof uncovered = proof_of({{Claim::kBounds, Verdict::kProved}, {Claim::kCoverage, Verdict::kUnknown}});
@@ -276,8 +276,8 @@ TEST(Decision, PrefersWhatIsProvedAndRefusesWhatIsUnsafe) {
       {proved, nullptr, Emit::kSpecialised, false},  {proved, &proved, Emit::kSpecialised, false},
       {uncovered, &proved, Emit::kGeneric, true},    {uncovered, &uncovered, Emit::kSpecialised, true},
       {uncovered, nullptr, Emit::kSpecialised, true}, {unsafe, &proved, Emit::kGeneric, true},
-      {unsafe, &uncovered, Emit::kGeneric, true},    {unsafe, &unsafe, Emit::kNothing, true},
-      {unsafe, nullptr, Emit::kNothing, true},       {unsafe, &refuted, Emit::kNothing, true},
+      {unsafe, &uncovered, Emit::kGeneric, true},    {unsafe, &unsafe, Emit::kGeneric, true},
+      {unsafe, nullptr, Emit::kSpecialised, true},   {unsafe, &refuted, Emit::kSpecialised, true},
       {refuted, &proved, Emit::kNothing, true},
   };
   for (const auto& row : rows) {
