@@ -165,30 +165,59 @@ void CopyRows::hoist_scale(Code& code, const CopyPlan& copy, Hoisted& h) const {
   h.scale = b.bitcast(kernel::Type::kF32, bits);
 }
 
-size_t CopyRows::lower(Code& code, const std::vector<tile::Node>& body, size_t at,
-                       const std::vector<Value>& scalars) const {
+CopyRows::Row CopyRows::at(Code& code, const tile::Node& node, const std::vector<Value>& scalars) const {
   const auto start = [&](tile::ViewId view, const std::vector<tile::ValueId>& indices) {
     std::vector<Value> values;
     for (tile::ValueId id : indices) values.push_back(scalars[id]);
     return operands_.offset(code, view, values);
   };
+  Row row;
+  row.copy = find(node);
+  row.target = start(node.view, node.indices);
+  if (node.source != tile::kNone) row.source = start(node.source, node.source_indices);
+  for (tile::ViewId table : node.tables) row.tables.push_back(start(table, node.table_indices));
+  return row;
+}
+
+// The row `rows` further in its run: every index that grows with the row has grown by as much.
+CopyRows::Row CopyRows::moved_on(Code& code, const Row& row, const RunPlan& run, int64_t rows) const {
+  const tile::Node& node = plan_.copies[row.copy].copy;
+  const auto on = [&](Value offset, tile::ViewId view, const std::vector<tile::ValueId>& indices) {
+    for (size_t d = 0; d < indices.size(); ++d) {
+      if (!run.advances[indices[d]]) continue;
+      const tile::Stride& stride = program_.views()[view].dims[d].stride;
+      const Value step = stride.exact ? code.index(*stride.exact * rows)
+                                      : code.times(parameters_.at(stride.symbol), stride.factor * rows);
+      offset = offset.id == kNoValue ? step : code.add(offset, step);
+    }
+    return offset;
+  };
+  Row result = row;
+  result.target = on(row.target, node.view, node.indices);
+  if (node.source != tile::kNone) result.source = on(row.source, node.source, node.source_indices);
+  return result;
+}
+
+size_t CopyRows::lower(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars,
+                       const Again* again) const {
+  const int times = again ? again->times : 0;
   const size_t first = find(body[at]);
-  std::vector<RowOffsets> offsets;
+  std::vector<Row> rows;
   std::set<tile::ValueId> tokens;
   size_t end = at;
   for (; end < body.size() && tile::is_mover(body[end].op); ++end) {
     const tile::Node& node = body[end];
     if (node.after != tile::kNone && tokens.count(node.after)) break;
-    if (offsets.size() == static_cast<size_t>(kMaxInFlight)) break;
-    if (!offsets.empty() && !plan_.copies[first].same_geometry(plan_.copies[find(node)])) break;
+    if (!rows.empty() && rows.size() + static_cast<size_t>(times) >= static_cast<size_t>(kMaxInFlight)) break;
+    if (!rows.empty() && !plan_.copies[first].same_geometry(plan_.copies[find(node)])) break;
     tokens.insert(node.results.back());
-    RowOffsets row;
-    row.target = start(node.view, node.indices);
-    if (node.source != tile::kNone) row.source = start(node.source, node.source_indices);
-    for (tile::ViewId table : node.tables) row.tables.push_back(start(table, node.table_indices));
-    offsets.push_back(row);
+    rows.push_back(this->at(code, node, scalars));
+    for (int i = 1; i <= times; ++i) {
+      const Row& start = rows[rows.size() - static_cast<size_t>(i)];
+      rows.push_back(moved_on(code, start, again->run, int64_t{i} * again->apart));
+    }
   }
-  emit(code, first, offsets);
+  emit(code, rows);
   return end - 1;
 }
 
@@ -223,12 +252,12 @@ Value CopyRows::address(Code& code, tile::ViewId view, Value row, const Sum& lan
   return code.pointer(code.pointer(code.pointer(operand, row), lane.value), lane.constant);
 }
 
-std::vector<Value> CopyRows::load(Code& code, size_t c, const RowOffsets& row, const Wave& w) const {
-  const tile::Node& node = plan_.copies[c].copy;
+std::vector<Value> CopyRows::load(Code& code, const Row& row, const Wave& w) const {
+  const tile::Node& node = plan_.copies[row.copy].copy;
   std::vector<Value> loaded;
   const auto from = [&](tile::ViewId view, Value start, const Sum& lane, int64_t width, const std::string& what) {
     const auto bytes = static_cast<int>(width);
-    const Value at = address(code, view, start, lane, view == node.source ? hoisted_[c].source_bases : kNoBases);
+    const Value at = address(code, view, start, lane, view == node.source ? hoisted_[row.copy].source_bases : kNoBases);
     loaded.push_back(
         code.builder().load(kernel::bits_type(bytes), at, {program_.views()[view].name, what, bytes, true}, w.guard));
   };
@@ -254,67 +283,64 @@ std::vector<Value> CopyRows::moved(Code& code, size_t c, const Wave& w, const st
                 {type(node.source), type(node.tables[0])});
 }
 
-void CopyRows::store(Code& code, size_t c, const RowOffsets& row, const Wave& w,
-                     const std::vector<Value>& values) const {
-  const tile::ViewId view = plan_.copies[c].copy.view;
+void CopyRows::store(Code& code, const Row& row, const Wave& w, const std::vector<Value>& values) const {
+  const tile::ViewId view = plan_.copies[row.copy].copy.view;
   const auto bytes = static_cast<int>(w.stream->target_width());
   for (size_t i = 0; i < values.size(); ++i) {
-    const Value to = address(code, view, row.target, i == 0 ? w.target : w.second_target, hoisted_[c].target_bases);
+    const Value to =
+        address(code, view, row.target, i == 0 ? w.target : w.second_target, hoisted_[row.copy].target_bases);
     code.builder().store(kernel::bits_type(bytes), to, values[i],
                          {program_.views()[view].name, i == 0 ? w.what : w.what + ", second", bytes, false}, w.guard);
   }
 }
 
-void CopyRows::move(Code& code, size_t first, const std::vector<RowOffsets>& offsets,
+void CopyRows::move(Code& code, const std::vector<Row>& rows,
                     const std::vector<std::vector<const Wave*>>& waves) const {
   std::vector<std::vector<Value>> loaded;
-  for (size_t c = 0; c < offsets.size(); ++c) {
-    for (const Wave* w : waves[c]) loaded.push_back(load(code, first + c, offsets[c], *w));
+  for (size_t r = 0; r < rows.size(); ++r) {
+    for (const Wave* w : waves[r]) loaded.push_back(load(code, rows[r], *w));
   }
   size_t next = 0;
-  for (size_t c = 0; c < offsets.size(); ++c) {
-    for (const Wave* w : waves[c]) {
-      store(code, first + c, offsets[c], *w, moved(code, first + c, *w, loaded[next++]));
-    }
+  for (size_t r = 0; r < rows.size(); ++r) {
+    for (const Wave* w : waves[r]) store(code, rows[r], *w, moved(code, rows[r].copy, *w, loaded[next++]));
   }
 }
 
 // Waves between their loads and their stores at once.
-size_t CopyRows::in_flight(size_t first, size_t copies) const {
+size_t CopyRows::in_flight(const std::vector<Row>& rows) const {
   int loads = 1;
-  for (const Stream& s : plan_.copies[first].streams) loads = std::max(loads, s.loads());
-  return std::max<size_t>(1, kMaxInFlight / (copies * static_cast<size_t>(loads)));
+  for (const Stream& s : plan_.copies[rows[0].copy].streams) loads = std::max(loads, s.loads());
+  return std::max<size_t>(1, kMaxInFlight / (rows.size() * static_cast<size_t>(loads)));
 }
 
-void CopyRows::emit(Code& code, size_t first, const std::vector<RowOffsets>& offsets) const {
-  const size_t copies = offsets.size();
-  const size_t group = in_flight(first, copies);
-  const Hoisted& shape = hoisted_[first];
+void CopyRows::emit(Code& code, const std::vector<Row>& rows) const {
+  const size_t group = in_flight(rows);
+  const Hoisted& shape = hoisted_[rows[0].copy];
   for (size_t begin = 0; begin < shape.waves.size(); begin += group) {
     const size_t end = std::min(begin + group, shape.waves.size());
-    std::vector<std::vector<const Wave*>> waves(copies);
-    for (size_t c = 0; c < copies; ++c) {
-      for (size_t i = begin; i < end; ++i) waves[c].push_back(&hoisted_[first + c].waves[i]);
+    std::vector<std::vector<const Wave*>> waves(rows.size());
+    for (size_t r = 0; r < rows.size(); ++r) {
+      for (size_t i = begin; i < end; ++i) waves[r].push_back(&hoisted_[rows[r].copy].waves[i]);
     }
-    move(code, first, offsets, waves);
+    move(code, rows, waves);
   }
-  for (size_t i = 0; i < shape.loops.size(); ++i) long_stream(code, first, offsets, i);
+  for (size_t i = 0; i < shape.loops.size(); ++i) long_stream(code, rows, i);
   for (const auto& [lanes, test] : shape.remainders) {
     code.builder().if_then(test.pred, [&] {
       Code inner = code.child();
-      std::vector<std::vector<const Wave*>> waves(copies);
-      for (size_t c = 0; c < copies; ++c) {
-        for (const Wave& w : hoisted_[first + c].remainders.at(lanes).waves) waves[c].push_back(&w);
+      std::vector<std::vector<const Wave*>> waves(rows.size());
+      for (size_t r = 0; r < rows.size(); ++r) {
+        for (const Wave& w : hoisted_[rows[r].copy].remainders.at(lanes).waves) waves[r].push_back(&w);
       }
-      move(inner, first, offsets, waves);
+      move(inner, rows, waves);
     });
   }
 }
 
 // More waves than are worth hoisting: a loop over groups of them, decoded inside.
-void CopyRows::long_stream(Code& code, size_t first, const std::vector<RowOffsets>& offsets, size_t index) const {
-  const int64_t count = hoisted_[first].loops[index].waves * plan_.threads.lanes;
-  const auto group = static_cast<int64_t>(in_flight(first, offsets.size()));
+void CopyRows::long_stream(Code& code, const std::vector<Row>& rows, size_t index) const {
+  const int64_t count = hoisted_[rows[0].copy].loops[index].waves * plan_.threads.lanes;
+  const auto group = static_cast<int64_t>(in_flight(rows));
   kernel::Builder& b = code.builder();
   // The waves are a multiple of kMaxInFlight and so of the group; count < 2^31 + 2^11 is compared as unsigned.
   const Value end = code.i32(count), step = code.i32(group * plan_.threads.lanes);
@@ -326,18 +352,18 @@ void CopyRows::long_stream(Code& code, size_t first, const std::vector<RowOffset
       [&](const kernel::Builder::Values& at) {
         Code inner = code.child();
         const Value v = inner.add(at[0], lane_);
-        std::vector<std::vector<Wave>> waves(offsets.size());
-        std::vector<std::vector<const Wave*>> pointers(offsets.size());
-        for (size_t c = 0; c < offsets.size(); ++c) {
-          const Stream& stream = *hoisted_[first + c].loops[index].stream;
+        std::vector<std::vector<Wave>> waves(rows.size());
+        std::vector<std::vector<const Wave*>> pointers(rows.size());
+        for (size_t r = 0; r < rows.size(); ++r) {
+          const Stream& stream = *hoisted_[rows[r].copy].loops[index].stream;
           for (int64_t i = 0; i < group; ++i) {
             const Position position{v, count, i * plan_.threads.lanes};
-            waves[c].push_back(wave(inner, stream, position, fmt::format("vector {} B, wave n + {}", stream.width, i),
+            waves[r].push_back(wave(inner, stream, position, fmt::format("vector {} B, wave n + {}", stream.width, i),
                                     plan_.lowering != Lowering::kTail));
           }
-          for (const Wave& w : waves[c]) pointers[c].push_back(&w);
+          for (const Wave& w : waves[r]) pointers[r].push_back(&w);
         }
-        move(inner, first, offsets, pointers);
+        move(inner, rows, pointers);
         return kernel::Builder::Values{b.add(at[0], step)};
       });
 }

@@ -28,16 +28,23 @@ class CopyRows {
   void hoist(Code& code, Value lane);
 
   // Moves body[at] and the rows after it that have the same geometry and do not wait for one another; returns the index
-  // of the last one (LowerBody::Move).
-  size_t lower(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars) const;
+  // of the last one (LowerBody::Move). With `again`, each of them and `again->times` rows after it that are
+  // `again->apart` rows apart in a run (row_runs.h).
+  struct Again {
+    const RunPlan& run;
+    int times, apart;
+  };
+  size_t lower(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars,
+               const Again* again = nullptr) const;
 
-  struct RowOffsets {
-    Value source, target;  // of the row's start in each view, of the index type; missing: 0
+  // A row, and the copy of the plan that moves it.
+  struct Row {
+    size_t copy = 0;
+    Value source, target;  // offsets of the row's start in each view, of the index type; missing: 0
     std::vector<Value> tables;
   };
-  // Moves one row: the copies first, first + 1, … of the plan, one per entry of `offsets`, whose order does not matter
-  // and whose geometry is the same.
-  void emit(Code& code, size_t first, const std::vector<RowOffsets>& offsets) const;
+  // Moves rows whose order does not matter and whose copies have the same geometry.
+  void emit(Code& code, const std::vector<Row>& rows) const;
 
   // The place of a copy or fill in the plan.
   size_t find(const tile::Node& mover) const;
@@ -90,17 +97,18 @@ class CopyRows {
   void hoist_bases(Code& code, const CopyPlan& copy, Hoisted& hoisted) const;
   void hoist_bits(Code& code, const CopyPlan& copy, Hoisted& hoisted) const;
   void hoist_scale(Code& code, const CopyPlan& copy, Hoisted& hoisted) const;
-  // What copy c loads where `w` is, and what it stores there instead.
-  std::vector<Value> load(Code& code, size_t c, const RowOffsets& row, const Wave& w) const;
+  // What a row's copy loads where `w` is, and what it stores there instead.
+  std::vector<Value> load(Code& code, const Row& row, const Wave& w) const;
   std::vector<Value> moved(Code& code, size_t c, const Wave& w, const std::vector<Value>& loaded) const;
-  void store(Code& code, size_t c, const RowOffsets& row, const Wave& w, const std::vector<Value>& values) const;
+  void store(Code& code, const Row& row, const Wave& w, const std::vector<Value>& values) const;
   Value address(Code& code, tile::ViewId view, Value row, const Sum& lane,
                 const std::map<kernel::ValueId, Value>& bases) const;
-  // waves[c] of copy first + c, to and from the rows at offsets[c].
-  void move(Code& code, size_t first, const std::vector<RowOffsets>& offsets,
-            const std::vector<std::vector<const Wave*>>& waves) const;
-  size_t in_flight(size_t first, size_t copies) const;
-  void long_stream(Code& code, size_t first, const std::vector<RowOffsets>& offsets, size_t index) const;
+  // waves[i] of rows[i].
+  void move(Code& code, const std::vector<Row>& rows, const std::vector<std::vector<const Wave*>>& waves) const;
+  size_t in_flight(const std::vector<Row>& rows) const;
+  void long_stream(Code& code, const std::vector<Row>& rows, size_t index) const;
+  Row at(Code& code, const tile::Node& node, const std::vector<Value>& scalars) const;
+  Row moved_on(Code& code, const Row& row, const RunPlan& run, int64_t rows) const;
 
   const RowPlan& plan_;
   const Operands& operands_;

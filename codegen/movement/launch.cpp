@@ -86,6 +86,17 @@ std::set<std::string> divisors(const tile::Program& program) {
   return symbols;
 }
 
+// The rows that a block takes at least: rows_per_block, more where every multiprocessor has that many.
+PlanExpression block_rows(const RowPlan& rows, int symbol) {
+  const auto constant = [](int64_t value) { return PlanTerm{PlanOp::kConstant, value}; };
+  const ThreadMap& threads = rows.threads;
+  if (threads.least_rows <= threads.rows_per_block) return {constant(threads.rows_per_block)};
+  return {{PlanOp::kSymbol, symbol}, {PlanOp::kSmCount, 0},
+          {PlanOp::kCeilDiv, 0},     constant(threads.least_rows),
+          {PlanOp::kMin, 0},         constant(threads.rows_per_block),
+          {PlanOp::kMax, 0}};
+}
+
 int find_symbol(const Key& key, const std::string& name) {
   const auto symbols = symbols_of(key.op());
   const auto found = std::find_if(symbols.begin(), symbols.end(), [&](const SymbolSpec& s) { return s.name == name; });
@@ -129,11 +140,16 @@ Expected<std::vector<HostParameter>> host_parameters(const tile::Program& progra
     const int symbol = find_symbol(key, extents[n]);
     if (symbol < 0) return internal_error("tile program has a rows loop that is over no symbol");
     // ceil(ceil(rows / sm_count) / occupancy) = ceil(rows / (sm_count * occupancy))
-    const PlanTerm step = constant_term(rows.threads.rows_per_block);
-    PlanExpression chunk = {symbol_term(symbol),       {PlanOp::kSmCount, 0}, {PlanOp::kCeilDiv, 0},
-                            {PlanOp::kBlocksPerSm, 0}, {PlanOp::kCeilDiv, 0}, step,
-                            {PlanOp::kMax, 0}};
+    PlanExpression chunk = {symbol_term(symbol),
+                            {PlanOp::kSmCount, 0},
+                            {PlanOp::kCeilDiv, 0},
+                            {PlanOp::kBlocksPerSm, 0},
+                            {PlanOp::kCeilDiv, 0}};
+    const PlanExpression least = block_rows(rows, symbol);
+    chunk.insert(chunk.end(), least.begin(), least.end());
+    chunk.push_back({PlanOp::kMax, 0});
     // Whole tiles, so that no group of rows is cut.
+    const PlanTerm step = constant_term(rows.threads.rows_per_block);
     if (!rows.transposes.empty()) chunk.insert(chunk.end(), {step, {PlanOp::kCeilDiv, 0}, step, {PlanOp::kMul, 0}});
     parameters.push_back({chunk_name(n), kernel::Type::kI32, false, std::move(chunk)});
   }
@@ -164,12 +180,11 @@ Expected<LaunchPlan> launch_plan(const tile::Program& program, const kernel::Pro
     if (!first) grid.push_back({PlanOp::kMax, 0});
   }
   if (grid.empty()) return internal_error("tile program has no rows loop");
-  const PlanExpression blocks = {constant_term(rows.threads.rows_per_block),
-                                 {PlanOp::kCeilDiv, 0},
-                                 {PlanOp::kSmCount, 0},
-                                 {PlanOp::kBlocksPerSm, 0},
-                                 {PlanOp::kMul, 0},
-                                 {PlanOp::kMin, 0}};
+  // Only a loop that is alone has least_rows: `grid` is its extent.
+  const PlanExpression least = block_rows(rows, find_symbol(key, row_extents(program)[0]));
+  grid.insert(grid.end(), least.begin(), least.end());
+  const PlanExpression blocks = {
+      {PlanOp::kCeilDiv, 0}, {PlanOp::kSmCount, 0}, {PlanOp::kBlocksPerSm, 0}, {PlanOp::kMul, 0}, {PlanOp::kMin, 0}};
   grid.insert(grid.end(), blocks.begin(), blocks.end());
   plan.grid[1] = plan.grid[2] = {constant_term(1)};
   plan.block = {kernel.block_threads, 1, 1};

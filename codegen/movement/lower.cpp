@@ -34,7 +34,7 @@ class RowLoops {
     for (size_t i = 0; i < program_.body().size(); ++i) {
       if (program_.body()[i].op == tile::Op::kEach) each(program_.body()[i]);
       if (program_.body()[i].op != tile::Op::kRows) continue;
-      rows_.transpose_of(i) ? transpose(i) : rows(i);
+      rows_.transpose_of(i) ? transpose(i) : rows_.runs ? runs(i) : rows(i);
     }
     return builder_.finish();
   }
@@ -128,15 +128,92 @@ class RowLoops {
             Segment found;
             if (search) found = search->advance(body, at[0], {at[1], at[2], at[3]});
             const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
-                                  const std::vector<Value>& scalars) {
-              return mover.lower(here, nodes, place, scalars);
-            };
+                                  const std::vector<Value>& scalars,
+                                  Value) { return mover.lower(here, nodes, place, scalars); };
             LowerBody(operands_, reporter, move).run(body, node, at[0], found);
             Values next{builder_.add(at[0], step)};
             if (search) next.insert(next.end(), {found.index, found.begin, found.end});
             return next;
           });
     });
+  }
+
+  // A warp is a block; its groups of lanes share the state of the loop.
+  void runs(size_t loop) {
+    const tile::Node& node = program_.body()[loop];
+    const ThreadMap& threads = rows_.threads;
+    const int block = threads.block();
+    const Value group = code_.divide(tid_, threads.lanes, block - 1);
+    const Value lane = code_.modulo(tid_, threads.lanes, block - 1);
+    if (threads.lanes > 1 && group.id != tid_.id) named(lane, "lane");
+    const Value chunk = operands_.parameter(chunk_name(loops_++));
+    const Value begin = code_.mul(cta_, chunk);
+    const Value end = code_.binary(Op::kMinU, code_.add(begin, chunk), operands_.extent(code_, node.extent));
+    const SegmentSearch search(operands_, node.body[0]);
+    const Value some = code_.compare(Compare::kNe, search.segments(code_), code_.i32(0));
+    builder_.if_then(code_.both(code_.compare(Compare::kUlt, begin, end), some), [&] {
+      Code prologue = code_.child();
+      Value reporter{};
+      if (!program_.status().empty()) {
+        reporter = prologue.both(prologue.compare(Compare::kNe, operands_.parameter(kReport), prologue.i32(0)),
+                                 prologue.compare(Compare::kEq, tid_, prologue.i32(0)));
+        named(reporter, "reporter");
+      }
+      CopyRows mover(rows_, operands_, loop);
+      mover.hoist(prologue, lane);
+      const Segment at_first = search.find(prologue, begin);
+      builder_.while_loop(
+          {begin, at_first.index, at_first.begin, at_first.end},
+          [&](const Values& at) {
+            return std::pair{builder_.compare(Compare::kUlt, at[0], end), at};
+          },
+          [&](const Values& at) {
+            Code body = prologue.child();
+            const Segment found = search.advance(body, at[0], {at[1], at[2], at[3]});
+            const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
+                                  const std::vector<Value>& scalars,
+                                  Value run) { return run_of_rows(here, mover, group, nodes, place, scalars, run); };
+            const Value taken = LowerBody(operands_, reporter, move)
+                                    .run(body, node, at[0], found, rows_.runs->advances, body.sub(end, at[0]));
+            return Values{body.add(at[0], taken), found.index, found.begin, found.end};
+          });
+    });
+  }
+
+  // for (r = group; r < run; r += groups), several steps at once while there are so many.
+  size_t run_of_rows(Code& code, const CopyRows& mover, Value group, const std::vector<tile::Node>& nodes, size_t place,
+                     const std::vector<Value>& scalars, Value run) {
+    const int groups = rows_.threads.rows_per_block, at_once = rows_.runs->rows_at_once;
+    size_t last = place;
+    const auto step = [&](Value from, Value below, int times) {
+      return builder_.while_loop(
+          {from},
+          [&](const Values& at) {
+            return std::pair{builder_.compare(Compare::kSlt, at[0], below), at};
+          },
+          [&](const Values& at) {
+            Code inner = code.child();
+            std::vector<Value> here = scalars;
+            for (const tile::Node& node : nodes) {
+              for (const auto* indices : {&node.indices, &node.source_indices}) {
+                if (!tile::is_mover(node.op)) continue;
+                for (tile::ValueId v : *indices) {
+                  if (rows_.runs->advances[v]) here[v] = inner.add(scalars[v], at[0]);
+                }
+              }
+            }
+            const CopyRows::Again again{*rows_.runs, times - 1, groups};
+            last = mover.lower(inner, nodes, place, here, &again);
+            return Values{inner.add_constant(at[0], int64_t{times} * groups)};
+          });
+    };
+    Value from = groups == 1 ? code.i32(0) : group;
+    if (at_once > 1) {
+      const int64_t ahead = int64_t{at_once - 1} * groups;
+      from = step(from, code.sub(run, code.i32(ahead)), at_once)[0];
+    }
+    step(from, run, 1);
+    return last;
   }
 
   const tile::Program& program_;

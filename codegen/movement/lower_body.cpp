@@ -7,7 +7,6 @@ namespace tailor::codegen::movement {
 using kernel::Compare;
 using kernel::kNoValue;
 using kernel::Op;
-using Values = kernel::Builder::Values;
 
 void LowerBody::run(Code& code, const tile::Node& loop, Value index, const Segment& found) {
   code.builder().set_name(index, program_.name_of(loop.results[0]));
@@ -15,6 +14,17 @@ void LowerBody::run(Code& code, const tile::Node& loop, Value index, const Segme
   scalars_[loop.results[0]] = index;
   found_ = found;
   nodes(code, loop.body, 0);
+}
+
+Value LowerBody::run(Code& code, const tile::Node& loop, Value index, const Segment& found,
+                     const std::vector<bool>& advances, Value most) {
+  code.builder().set_name(index, program_.name_of(loop.results[0]));
+  known_.learn_index(loop.results[0], loop.extent);
+  scalars_[loop.results[0]] = index;
+  found_ = found;
+  advances_ = &advances;
+  run_ = most;
+  return nodes(code, loop.body, 0)[0];
 }
 
 std::vector<Value> LowerBody::values(const std::vector<tile::ValueId>& ids) const {
@@ -27,19 +37,56 @@ Value LowerBody::value(Code& code, const tile::Term& term) const {
   return term.value != tile::kNone ? scalars_[term.value] : operands_.extent(code, term.extent);
 }
 
-void LowerBody::nodes(Code& code, const std::vector<tile::Node>& body, size_t at) {
+LowerBody::Values LowerBody::nodes(Code& code, const std::vector<tile::Node>& body, size_t at) {
   for (; at < body.size(); ++at) {
     const tile::Node& node = body[at];
     if (tile::is_mover(node.op) || node.op == tile::Op::kTranspose) {
-      at = move_(code, body, at, scalars_);
+      at = move_(code, body, at, scalars_, run_);
       continue;
     }
-    if (node.op == tile::Op::kWhen) return choose(code, node);
+    if (node.op == tile::Op::kWhen) {
+      choose(code, node);
+      return {};
+    }
     scalar(code, node);
     const Value holds = condition(code, node);
     known_.learn(program_, node);
     if (holds.id != kNoValue) return go_on_if(code, holds, body, at);
+    narrow(code, node);
   }
+  return taken();
+}
+
+// Where the node succeeds, for how many rows from here on: what advances stays below its bounds.
+void LowerBody::narrow(Code& code, const tile::Node& node) {
+  if (!advances_) return;
+  const auto grows = [&](tile::ValueId v) { return v != tile::kNone && (*advances_)[v]; };
+  const auto to = [&](Value room) { run_ = code.binary(Op::kMinU, run_, room); };
+  if (node.op == tile::Op::kResolve && grows(node.results[1])) {
+    to(code.sub(code.i32(*node.extent.exact), scalars_[node.results[1]]));
+  }
+  if (node.op != tile::Op::kCheck) return;
+  for (size_t i = 0; i < node.relations.size(); ++i) {
+    if (!grows(node.chain[i].value)) continue;
+    const Value room = code.sub(value(code, node.chain[i + 1]), scalars_[node.chain[i].value]);
+    to(node.relations[i] == tile::Relation::kLess ? room : code.add_constant(room, 1));
+  }
+}
+
+// What advances and was too large stays too large; what may have been too small was it for this row.
+Value LowerBody::length_of_failure(Code& code, const tile::Node& node) const {
+  const auto grows = [&](const tile::Term& t) { return t.value != tile::kNone && (*advances_)[t.value]; };
+  Value small_enough{};
+  bool bounded_below = false;
+  for (size_t i = 0; i < node.relations.size(); ++i) {
+    const tile::Term &a = node.chain[i], &b = node.chain[i + 1];
+    bounded_below = bounded_below || grows(b);
+    if (!grows(a)) continue;
+    const Compare below = node.relations[i] == tile::Relation::kLess ? Compare::kSlt : Compare::kSle;
+    small_enough = code.both(small_enough, code.compare(below, value(code, a), value(code, b)));
+  }
+  if (!bounded_below) return run_;
+  return small_enough.id == kNoValue ? code.i32(1) : code.builder().select(small_enough, code.i32(1), run_);
 }
 
 void LowerBody::scalar(Code& code, const tile::Node& node) {
@@ -127,24 +174,25 @@ Value LowerBody::chain(Code& code, const tile::Node& node) {
   return all;
 }
 
-void LowerBody::go_on_if(Code& code, Value holds, const std::vector<tile::Node>& body, size_t at) {
+LowerBody::Values LowerBody::go_on_if(Code& code, Value holds, const std::vector<tile::Node>& body, size_t at) {
   kernel::Builder& b = code.builder();
+  const tile::Node& node = body[at];
+  const Value before = run_;
   const auto then = [&] {
     Code inner = code.child();
-    nodes(inner, body, at + 1);
+    narrow(inner, node);
+    return nodes(inner, body, at + 1);
   };
-  if (body[at].fault == DeviceFault::kNone) return b.if_then(holds, then);
-  b.if_else(
-      holds,
-      [&] {
-        then();
-        return Values{};
-      },
-      [&] {
-        Code inner = code.child();
-        report(inner, body[at]);
-        return Values{};
-      });
+  if (node.fault == DeviceFault::kNone && !advances_) {
+    b.if_then(holds, [&] { then(); });
+    return {};
+  }
+  return b.if_else(holds, then, [&] {
+    run_ = before;
+    Code inner = code.child();
+    if (node.fault != DeviceFault::kNone) report(inner, node);
+    return advances_ ? Values{length_of_failure(inner, node)} : Values{};
+  });
 }
 
 void LowerBody::choose(Code& code, const tile::Node& when) {

@@ -24,9 +24,9 @@ namespace tailor::codegen::movement {
 class LowerBody {
  public:
   // Emits what body[at] moves, and the nodes after it that go with it; returns the last one's index. `scalars`: by
-  // ValueId.
+  // ValueId. `run`: for how many rows what is known here holds; missing: for one.
   using Move = std::function<size_t(Code& code, const std::vector<tile::Node>& body, size_t at,
-                                    const std::vector<Value>& scalars)>;
+                                    const std::vector<Value>& scalars, Value run)>;
 
   // `reporter` is true in the one thread that reports the faults of a row; missing: every thread does. `move` is empty
   // in loops that move nothing.
@@ -40,14 +40,22 @@ class LowerBody {
   // One iteration, at `index` of the loop, with what its search found, if it searches.
   void run(Code& code, const tile::Node& loop, Value index, const Segment& found);
 
+  // The same for up to `most` rows from `index` on (row_runs.h); returns for how many it was, 1 or more.
+  Value run(Code& code, const tile::Node& loop, Value index, const Segment& found, const std::vector<bool>& advances,
+            Value most);
+
  private:
-  // The nodes of `body` from `at` on.
-  void nodes(Code& code, const std::vector<tile::Node>& body, size_t at);
+  using Values = kernel::Builder::Values;
+  // The nodes of `body` from `at` on; returns the length of the run, if rows are taken in runs.
+  Values nodes(Code& code, const std::vector<tile::Node>& body, size_t at);
+  Values taken() const { return advances_ ? Values{run_} : Values{}; }
+  void narrow(Code& code, const tile::Node& node);
+  Value length_of_failure(Code& code, const tile::Node& node) const;
   void scalar(Code& code, const tile::Node& node);
   // What `node` needs to hold for the iteration to go on; missing: nothing.
   Value condition(Code& code, const tile::Node& node);
   Value chain(Code& code, const tile::Node& node);
-  void go_on_if(Code& code, Value holds, const std::vector<tile::Node>& body, size_t at);
+  Values go_on_if(Code& code, Value holds, const std::vector<tile::Node>& body, size_t at);
   void choose(Code& code, const tile::Node& when);
   void report(Code& code, const tile::Node& node);
 
@@ -60,6 +68,8 @@ class LowerBody {
   Move move_;
   Segment found_;
   std::vector<Value> scalars_;  // by ValueId
+  const std::vector<bool>* advances_ = nullptr;
+  Value run_;
   tile::Known known_;
 };
 

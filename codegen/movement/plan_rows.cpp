@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "codegen/movement/rotate.h"
+#include "codegen/movement/row_runs.h"
 
 namespace tailor::codegen::movement {
 namespace {
@@ -49,24 +50,22 @@ int64_t ThreadMap::full_waves(const Stream& s, Lowering lowering) const {
   return 0;
 }
 
-// Cost of a row with L lanes, in warp-instructions: what a block issues for its R rows, divided by R. A warp pays for
-// finding its rows once and for every wave; a sector counts as four instructions: an SM issues 4 instructions per clock
-// and its share of a Hopper L2 is about 1 sector. Lanes of a warp that hold neighbouring vectors of one run make one
-// segment; its start is anywhere among the aligned places, so n bytes of w-byte vectors touch (n + 32 - w) / 32
-// sectors.
-double row_cost(int lanes, int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies) {
-  constexpr double kFindRow = 64, kWave = 3, kLoopedWave = 4, kSectorBytes = 32, kSectorCost = 4;
+// Cost of a row with L lanes of `threads`, in warp-instructions: what the threads issue for their rows, divided by the
+// number of these. A warp pays for finding its rows and for every wave; a sector counts as four instructions: an SM
+// issues 4 instructions per clock and its share of a Hopper L2 is about 1 sector. Lanes of a warp that hold
+// neighbouring vectors of one run make one segment; its start is anywhere among the aligned places, so n bytes of
+// w-byte vectors touch (n + 32 - w) / 32 sectors.
+double row_cost(int lanes, int threads, double find, int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes,
+                int copies) {
+  constexpr double kWave = 3, kLoopedWave = 4, kSectorBytes = 32, kSectorCost = 4;
   constexpr int64_t kSampledWaves = 4;
-  const int rows = std::max(1, kMaxBlockThreads / lanes);
-  const int threads = lanes * rows;
   const int64_t waves = ceil_div(vectors, lanes);
   const int64_t sampled = std::min(waves, kSampledWaves);
   const double bytes = static_cast<double>(vector_bytes);
   double sectors = 0, instructions = 0;
   for (int first = 0; first < threads; first += kWarp) {
     const int last = std::min(first + kWarp, threads);
-    instructions +=
-        kFindRow + static_cast<double>(waves * copies) * (kWave + (waves > kMaxHoistedWaves ? kLoopedWave : 0));
+    instructions += find + static_cast<double>(waves * copies) * (kWave + (waves > kMaxHoistedWaves ? kLoopedWave : 0));
     for (int64_t wave = waves - sampled; wave < waves; ++wave) {
       int64_t run = 0;  // vectors of the open segment
       for (int thread = first; thread < last; ++thread) {
@@ -81,21 +80,42 @@ double row_cost(int lanes, int64_t vectors, int64_t vectors_per_run, int64_t vec
   }
   // Both sides of every copy.
   sectors *= 2.0 * copies * static_cast<double>(waves) / static_cast<double>(sampled);
-  return (instructions + kSectorCost * sectors) / rows;
+  return (instructions + kSectorCost * sectors) / (threads / lanes);
+}
+
+// A cache line of 128 bytes, or the whole row, side by side.
+bool fills_line(int lanes, int64_t vectors, int64_t vector_bytes) {
+  return lanes * vector_bytes >= std::min<int64_t>(128, vectors * vector_bytes);
 }
 
 // Among the divisors of V that put a cache line of 128 bytes, or the whole row, side by side and leave a thread at most
 // kMaxHoistedWaves accesses, the one with the least cost; a warp with a remainder where that costs less.
 int choose_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies) {
-  const auto cost = [&](int lanes) { return row_cost(lanes, vectors, vectors_per_run, vector_bytes, copies); };
+  constexpr double kFindRow = 64;
+  const auto cost = [&](int lanes) {
+    const int threads = lanes * std::max(1, kMaxBlockThreads / lanes);
+    return row_cost(lanes, threads, kFindRow, vectors, vectors_per_run, vector_bytes, copies);
+  };
   int best = 0;
   double best_cost = 0;
   for (int lanes = 1; lanes <= kMaxBlockThreads && lanes <= vectors; ++lanes) {
-    const bool line = lanes * vector_bytes >= std::min<int64_t>(128, vectors * vector_bytes);
-    if (vectors % lanes != 0 || !line || vectors / lanes > kMaxHoistedWaves) continue;
+    if (vectors % lanes != 0 || !fills_line(lanes, vectors, vector_bytes) || vectors / lanes > kMaxHoistedWaves)
+      continue;
     if (const double c = cost(lanes); best == 0 || c < best_cost) best = lanes, best_cost = c;
   }
   return best == 0 || (vectors > kWarp && cost(kWarp) < best_cost) ? kWarp : best;
+}
+
+int choose_run_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies) {
+  constexpr double kStep = 12;  // from rows to rows of a run
+  int best = kWarp;
+  double best_cost = row_cost(kWarp, kWarp, kStep, vectors, vectors_per_run, vector_bytes, copies);
+  for (int lanes = 1; lanes < kWarp; lanes *= 2) {
+    if (!fills_line(lanes, vectors, vector_bytes) || vectors / lanes > kMaxHoistedWaves) continue;
+    const double cost = row_cost(lanes, kWarp, kStep, vectors, vectors_per_run, vector_bytes, copies);
+    if (cost < best_cost) best = lanes, best_cost = cost;
+  }
+  return best;
 }
 
 const TransposePlan* RowPlan::transpose_of(size_t loop) const {
@@ -135,6 +155,37 @@ TransposePlan plan_transpose(const tile::Program& program, const tile::Node& nod
   if (lowering != Lowering::kTail) divisor = std::gcd(divisor, plan.row_bytes);
   plan.vector = run ? static_cast<int>(divisor) : plan.element;
   return plan;
+}
+
+// A warp a block. Enough rows per block that finding their segments does not count: 16 KiB, a handful of round trips to
+// memory with kMaxInFlight vectors each.
+void plan_runs(const tile::Program& program, const CopyPlan& widest, int copies, RowPlan& rows) {
+  constexpr int64_t kBlockBytes = 16384;
+  const auto is_rows = [](const tile::Node& node) { return node.op == tile::Op::kRows; };
+  const std::vector<tile::Node>& body = program.body();
+  if (rows.lowering != Lowering::kTail || std::count_if(body.begin(), body.end(), is_rows) != 1) return;
+  std::optional<RowRuns> runs = row_runs(program, *std::find_if(body.begin(), body.end(), is_rows));
+  if (!runs) return;
+  const Stream& vectors = widest.streams[0];
+  ThreadMap& threads = rows.threads;
+  threads.lanes = choose_run_lanes(vectors.count, widest.shape.vectors_per_run, vectors.width, copies);
+  threads.rows_per_block = kWarp / threads.lanes;
+  int64_t waves = 0, row_bytes = 0;
+  for (const Stream& s : widest.streams) {
+    waves += ceil_div(s.count, threads.lanes);
+    row_bytes += s.count * s.width;
+  }
+  rows.runs = RunPlan{std::move(runs->advances), 1};
+  int& rows_at_once = rows.runs->rows_at_once;
+  while (rows_at_once * 2 * waves * copies <= kMaxInFlight && rows_at_once * 2 * threads.rows_per_block <= runs->page) {
+    rows_at_once *= 2;
+  }
+  threads.least_rows =
+      std::max<int64_t>(threads.rows_per_block, ceil_div(kBlockBytes, std::max<int64_t>(1, row_bytes)));
+  threads.why = fmt::format(
+      "a warp moves runs of rows, {} at once{}: {} full waves of {} lanes and one of {}", threads.rows_per_block,
+      rows_at_once == 1 ? std::string() : fmt::format(" and {} times that between loads and stores", rows_at_once),
+      vectors.count / threads.lanes, threads.lanes, vectors.count % threads.lanes);
 }
 
 Expected<RowPlan> plan_rows(const tile::Program& program, Lowering lowering) {
@@ -195,6 +246,7 @@ Expected<RowPlan> plan_rows(const tile::Program& program, Lowering lowering) {
       break;
   }
   threads.rows_per_block = kMaxBlockThreads / threads.lanes;
+  plan_runs(program, *widest, static_cast<int>(most_copies), result);
   return result;
 }
 

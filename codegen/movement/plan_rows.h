@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,15 +59,24 @@ struct ThreadMap {
   int lanes = 1;           // threads per row
   int rows_per_block = 1;  // rows in flight per block
   std::string why;
+  // The least rows that a block gets where there are many; rows_per_block where there are few (launch.h).
+  int64_t least_rows = 1;
   int block() const { return lanes * rows_per_block; }
   int64_t full_waves(const Stream& s, Lowering lowering) const;
   int64_t remainder(const Stream& s) const { return s.count % lanes; }
+};
+
+// A loop whose rows are moved in runs, a warp a block (row_runs.h).
+struct RunPlan {
+  std::vector<bool> advances;  // by ValueId
+  int rows_at_once = 1;        // that a group of lanes has between its loads and its stores
 };
 
 struct RowPlan {
   Lowering lowering = Lowering::kTail;
   std::vector<CopyPlan> copies;  // in program order, of all rows loops
   std::vector<TransposePlan> transposes;
+  std::optional<RunPlan> runs;  // of the only rows loop there is
   ThreadMap threads;
   const TransposePlan* transpose_of(size_t loop) const;  // null: the loop moves its rows otherwise
 };
@@ -77,5 +87,8 @@ Expected<RowPlan> plan_rows(const tile::Program& program, Lowering lowering);
 // The lanes of the tail lowering for a row of V vectors in runs of `vectors_per_run`, `copies` copies per row (exposed
 // for tests): the divisor of V whose rows cost the fewest instructions and sectors, or 32 and a remainder.
 int choose_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies);
+
+// The same for rows that are moved in runs: a power of two, so that a warp has 32 / L groups.
+int choose_run_lanes(int64_t vectors, int64_t vectors_per_run, int64_t vector_bytes, int copies);
 
 }  // namespace tailor::codegen::movement

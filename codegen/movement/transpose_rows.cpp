@@ -72,7 +72,7 @@ void TransposeRows::run_segments(Code& code, Value first, Value end, Value repor
           b.if_then(inner.compare(Compare::kUlt, row, end), [&] {
             Code store = inner.child();
             const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
-                                  const std::vector<Value>& scalars) {
+                                  const std::vector<Value>& scalars, Value) {
               const tile::Node& node = nodes[place];
               const Value from = here.to_index(scalars[node.indices[0]]);
               const Value length = here.sub(here.to_index(scalars[node.indices[1]]), from);
@@ -105,7 +105,7 @@ void TransposeRows::run_copies(Code& code, Value first, Value end, Value reporte
           b.if_then(inner.compare(Compare::kUlt, row, end), [&] {
             Code store = inner.child();
             const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
-                                  const std::vector<Value>& scalars) {
+                                  const std::vector<Value>& scalars, Value) {
               std::vector<Value> indices;
               for (tile::ValueId id : nodes[place].indices) indices.push_back(scalars[id]);
               const tile::Stride& step = program_.views()[plan_.node.view].dims.back().stride;
@@ -241,7 +241,7 @@ void TransposeRows::read_copies(Code& code, Value first, Value end, Value column
     b.if_then(code.compare(Compare::kUlt, row, end), [&] {
       Code inner = code.child();
       const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
-                            const std::vector<Value>& scalars) {
+                            const std::vector<Value>& scalars, Value) {
         std::vector<Value> indices;
         for (tile::ValueId id : nodes[place].source_indices) indices.push_back(scalars[id]);
         const Value start = operands_.offset(here, plan_.node.source, indices);

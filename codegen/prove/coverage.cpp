@@ -70,11 +70,11 @@ class OperandCoverage {
   // ---- what depends on what
 
   struct Dependence {
-    bool lane = false;   // of the lane
-    bool group = false;  // of the group of lanes
-    bool thread = false;  // of the thread, otherwise than by the two
+    bool lane = false;                                // of the lane
+    bool group = false;                               // of the group of lanes
+    bool thread = false;                              // of the thread, otherwise than by the two
     bool block = false, loaded = false, row = false;  // of the row loop's state
-    bool inner = false;  // of a loop within
+    bool inner = false;                               // of a loop within
     bool uniform() const { return !lane && !thread && !inner; }
   };
 
@@ -99,7 +99,8 @@ class OperandCoverage {
         d.thread = true;
       } else if (a == execution_.block()) {
         d.block = true;
-      } else if (row_ && std::find(row_->arguments.begin(), row_->arguments.end(), a) != row_->arguments.end()) {
+      } else if ((row_ && std::find(row_->arguments.begin(), row_->arguments.end(), a) != row_->arguments.end()) ||
+                 std::any_of(runs_.begin(), runs_.end(), [&](const Run& run) { return run.variable == a; })) {
         d.row = true;
       } else {
         d.loaded = d.loaded || info.kind == AtomKind::kLoad;
@@ -178,7 +179,9 @@ class OperandCoverage {
     if (!knowledge_.shows(start) || !knowledge_.shows(limit - start)) return unknown(o, "the first row may wrap");
     const std::optional<Polynomial> last = knowledge_.as_unsigned(end, 32);
     if (!last) return unknown(o, "the end of the loop over rows may wrap");
+    const bool by_state = dependence(step).row || dependence(step).loaded;
     const Verdict taken = step.is_constant() ? by_chunks(o, start - group_part_, step, *last)
+                          : by_state         ? by_runs(o, k, start, *last)
                                              : by_grid_stride(o, start - group_part_, step, *last);
     if (taken != Verdict::kProved) return taken;
     return check_way(o, k, condition);
@@ -222,9 +225,15 @@ class OperandCoverage {
     if (step != Polynomial(groups_)) {
       return unknown(o, fmt::format("{} groups step by {}", groups_, knowledge_.to_string(step)));
     }
+    if (const Verdict v = consecutive_chunks(o, begin, end); v != Verdict::kProved) return v;
+    o.method += fmt::format(", {} groups of {} lanes; mixed radix", groups_, lanes_);
+    return Verdict::kProved;
+  }
+
+  Verdict consecutive_chunks(Obligation& o, const Polynomial& begin, const Polynomial& end) {
     const Atom least = end.as_atom();
-    const Definition* bounds = least != 0 && knowledge_.info(least).kind == AtomKind::kMin ? knowledge_.definition(least)
-                                                                                          : nullptr;
+    const Definition* bounds =
+        least != 0 && knowledge_.info(least).kind == AtomKind::kMin ? knowledge_.definition(least) : nullptr;
     if (!bounds) return unknown(o, "the end of a chunk is not the least of two");
     const Definition both = *bounds;
     for (const auto& [own, all] : {std::pair{both.a, both.b}, std::pair{both.b, both.a}}) {
@@ -233,14 +242,96 @@ class OperandCoverage {
       const Dependence of_chunk = dependence(chunk);
       if (of_chunk.block || of_chunk.group || !of_chunk.uniform()) continue;
       if (!knowledge_.shows(chunk) || !knowledge_.shows(host_.grid() * chunk - all)) {
-        return unknown(o, fmt::format("grid*({}) may be less than {}", knowledge_.to_string(chunk),
-                                      knowledge_.to_string(all)));
+        return unknown(
+            o, fmt::format("grid*({}) may be less than {}", knowledge_.to_string(chunk), knowledge_.to_string(all)));
       }
-      o.method = fmt::format("rows [0, {}) in chunks of {}, {} groups of {} lanes; mixed radix",
-                             knowledge_.to_string(all), knowledge_.to_string(chunk), groups_, lanes_);
+      o.method = fmt::format("rows [0, {}) in chunks of {}", knowledge_.to_string(all), knowledge_.to_string(chunk));
       return Verdict::kProved;
     }
     return unknown(o, "the chunks of the blocks are not consecutive");
+  }
+
+  // B = ctaid*C; E = min(B + C, X); step n of the block, 1 <= n: the rows [row, row + n) are those of this iteration.
+  // Where something is stored, n = run and loops one after the other,
+  //   r = group, … while r < run - (u - 1)*G, r += u*G,   rows  row + r + i*G  for i < u
+  // with the group of a thread of G, each from where the one before it ended and the last with u = 1, visit every r in
+  // [0, run) with r = group modulo G once.
+  Verdict by_runs(Obligation& o, size_t k, const Polynomial& begin, const Polynomial& end) {
+    if (group_ != 0) return unknown(o, "a run of rows does not start at a row of the block");
+    if (!row_->grows[k]) return unknown(o, "a block may take a row again");
+    if (const Verdict v = consecutive_chunks(o, begin, end); v != Verdict::kProved) return v;
+    std::string method = std::move(o.method);
+    for (const StoreRecord* s : stores_) {
+      const int loop = run_loop(*s);
+      if (loop < 0) return unknown(o, "a store of a run stands outside of any loop over its rows");
+      const auto same = [&](const Run& run) { return run.loop == loop; };
+      if (std::none_of(runs_.begin(), runs_.end(), same)) runs_.push_back({loop, 0, 0});
+    }
+    std::sort(runs_.begin(), runs_.end(), [](const Run& a, const Run& b) { return a.loop < b.loop; });
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      const LoopRecord& loop = execution_.loops()[static_cast<size_t>(runs_[i].loop)];
+      if (loop.condition == kNoPredicate) return unknown(o, "a loop over a run has no condition");
+      const Predicate more = knowledge_.predicate(loop.condition);
+      const Atom r = more.kind == Predicate::Kind::kCompare && more.relation == Compare::kSlt ? more.a.as_atom() : 0;
+      const auto at = std::find(loop.arguments.begin(), loop.arguments.end(), r);
+      if (r == 0 || at == loop.arguments.end())
+        return unknown(o, "a loop over a run does not end on r < limit, signed");
+      const auto j = static_cast<size_t>(at - loop.arguments.begin());
+      const Polynomial step = loop.next[j] - Polynomial::atom(r);
+      const std::optional<Polynomial> limit = knowledge_.as_signed(more.b, more.width);
+      if (!limit || !step.is_constant() || knowledge_.range(*limit).hi + step.constant() >= Wide{1} << 31) {
+        return unknown(o, "a loop over a run may wrap");
+      }
+      if (i == 0) {
+        if (const Verdict v = find_group(o, loop.entry[j]); v != Verdict::kProved) return v;
+        if (loop.entry[j] != group_part_) return unknown(o, "a run does not start at the group of the thread");
+      } else if (loop.entry[j] != Polynomial::atom(runs_[i - 1].variable)) {
+        return unknown(o, "a loop over a run does not go on where the one before it ended");
+      }
+      runs_[i].variable = r;
+      runs_[i].at_once = static_cast<int64_t>(step.constant()) / groups_;
+      if (step.constant() < groups_ || step.constant() % groups_ != 0)
+        return unknown(o, "a run steps by no multiple of its groups");
+      const Polynomial length = *limit + Polynomial(step.constant() - groups_);
+      if (i == 0) run_ = length;
+      if (length != run_) return unknown(o, "two loops over a run differ in its length");
+    }
+    if (runs_.back().at_once != 1) return unknown(o, "the last rows of a run may be left out");
+    dependence_.clear();
+    if (const Dependence d = dependence(run_); !d.uniform() || d.group)
+      return unknown(o, "the length of a run differs between threads");
+    for (const StoreRecord* s : stores_) {
+      if (on_the_way(*s, row_->next[k]) != Polynomial::atom(variable_) + run_) {
+        return unknown(o, "the next row is not the one after the run");
+      }
+    }
+    if (!knowledge_.shows(end - Polynomial::atom(variable_) - run_))
+      return unknown(o, "a run may leave the rows of its block");
+    o.method = fmt::format("{} and runs of {}, {} groups of {} lanes; loops end to end", method,
+                           knowledge_.to_string(run_), groups_, lanes_);
+    return Verdict::kProved;
+  }
+
+  // The outermost loop around a store within the loop over rows; -1: none.
+  int run_loop(const StoreRecord& s) const {
+    int own = -1;
+    for (int l = s.loop; l >= 0 && l != row_loop_; l = execution_.loops()[static_cast<size_t>(l)].parent) own = l;
+    return own;
+  }
+
+  // What a selection is where the store is reached.
+  Polynomial on_the_way(const StoreRecord& s, const Polynomial& p) const {
+    for (const Term& t : p.terms()) {
+      const Atom a = t.monomial.degree() == 1 ? t.monomial.factor(0) : 0;
+      if (a == 0 || knowledge_.info(a).kind != AtomKind::kSelect) continue;
+      const Definition* d = knowledge_.definition(a);
+      for (const PathStep& step : s.path) {
+        if (step.predicate != d->predicate || step.predicate == kNoPredicate) continue;
+        const Polynomial chosen = step.holds ? d->a : d->b;
+        return on_the_way(s, p - Polynomial::term(t.monomial, t.coefficient) + chosen.times({}, t.coefficient));
+      }
+    }
+    return p;
   }
 
   // B = ctaid*R; E = X; step grid*R.
@@ -251,8 +342,8 @@ class OperandCoverage {
     }
     if (dependence(end).block) return unknown(o, "the number of rows depends on the block");
     if (!knowledge_.shows(Polynomial((Wide{1} << 32) - 1) - end - step)) return unknown(o, "the last step may wrap");
-    o.method = fmt::format("rows [0, {}), grid stride of {} groups of {} lanes; mixed radix",
-                           knowledge_.to_string(end), groups_, lanes_);
+    o.method = fmt::format("rows [0, {}), grid stride of {} groups of {} lanes; mixed radix", knowledge_.to_string(end),
+                           groups_, lanes_);
     return Verdict::kProved;
   }
 
@@ -278,8 +369,8 @@ class OperandCoverage {
         if (!d.uniform() || d.block || d.group || d.loaded || p.kind == Predicate::Kind::kOpaque) {
           return unknown(o, fmt::format("rows are skipped unless {}", knowledge_.to_string(id)));
         }
-        when += fmt::format("{}{}{}", when.empty() ? "; when " : " and ", holds ? "" : "not ",
-                            knowledge_.to_string(id));
+        when +=
+            fmt::format("{}{}{}", when.empty() ? "; when " : " and ", holds ? "" : "not ", knowledge_.to_string(id));
       }
     }
     o.method += when;
@@ -292,9 +383,8 @@ class OperandCoverage {
   Verdict cover(Obligation& o) {
     std::vector<std::vector<const StoreRecord*>> groups;
     for (const StoreRecord* s : stores_) {
-      const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
-        return same_checks(*group[0], *s);
-      });
+      const auto same =
+          std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return same_checks(*group[0], *s); });
       if (same == groups.end()) {
         groups.push_back({s});
       } else {
@@ -306,6 +396,8 @@ class OperandCoverage {
         if (!exclusive(*groups[a][0], *groups[b][0])) return unknown(o, "a row may be written by two sets of stores");
       }
     }
+    if (groups.size() > 1 && !runs_.empty()) return unknown(o, "a run is moved in several ways");
+    if (!runs_.empty()) return cover_runs(o);
     std::string method;
     for (const auto& group : groups) {
       const Verdict verdict = cover(o, group);
@@ -314,6 +406,40 @@ class OperandCoverage {
     }
     o.method = std::move(method);
     return Verdict::kProved;
+  }
+
+  // The rows of a step of each loop over a run, each by itself.
+  Verdict cover_runs(Obligation& o) {
+    for (const Run& run : runs_) {
+      std::map<int64_t, std::vector<const StoreRecord*>> rows;  // by rows after r
+      for (const StoreRecord* s : stores_) {
+        if (run_loop(*s) != run.loop) continue;
+        Place place;
+        if (!place_of(o, *s, place)) return Verdict::kUnknown;
+        const std::optional<int64_t> ahead = rows_ahead(place.index);
+        if (!ahead) return unknown(o, "a row of a run lies where its number does not tell");
+        rows[*ahead].push_back(s);
+      }
+      for (int64_t i = 0; i < run.at_once; ++i) {
+        const auto row = rows.find(i * groups_);
+        if (row == rows.end() || rows.size() != static_cast<size_t>(run.at_once))
+          return unknown(o, "a step of a run leaves out a row");
+        if (const Verdict v = cover(o, row->second); v != Verdict::kProved) return v;
+      }
+    }
+    return Verdict::kProved;
+  }
+
+  // The constant by which some index exceeds row + r.
+  std::optional<int64_t> rows_ahead(const std::vector<Polynomial>& place) const {
+    for (const Polynomial& index : place) {
+      for (const Run& run : runs_) {
+        const Polynomial rest = index - Polynomial::atom(variable_) - Polynomial::atom(run.variable);
+        if (rest.is_constant() && rest.constant() >= 0 && rest.constant() < Wide{1} << 31)
+          return static_cast<int64_t>(rest.constant());
+      }
+    }
+    return std::nullopt;
   }
 
   // The way within a row that is the same for all lanes.
@@ -359,6 +485,7 @@ class OperandCoverage {
   // Do the indices tell the row? An atom is told modulo 2^32, which says all of a 32-bit value, by an equation in which
   // it is the only one that is not, with the coefficient 1 or -1.
   std::string distinct_rows(const std::vector<Polynomial>& place) {
+    if (!runs_.empty()) return rows_ahead(place) ? "the indices tell the row" : "";
     std::vector<Atom> told;
     bool loaded = false;
     std::vector<Polynomial> equations;  // values that are told
@@ -386,13 +513,14 @@ class OperandCoverage {
             open = a;
           }
         }
-        if (open == 0 || !one || knowledge_.info(open).range.hi - knowledge_.info(open).range.lo >= Wide{1} << 32) continue;
+        if (open == 0 || !one || knowledge_.info(open).range.hi - knowledge_.info(open).range.lo >= Wide{1} << 32)
+          continue;
         told.push_back(open);
         changed = true;
         const Definition* d = knowledge_.definition(open);
         if (d && knowledge_.info(open).kind == AtomKind::kBits) equations.push_back(d->a);
-        if (d && (knowledge_.info(open).kind == AtomKind::kQuotient ||
-                  knowledge_.info(open).kind == AtomKind::kRemainder) &&
+        if (d &&
+            (knowledge_.info(open).kind == AtomKind::kQuotient || knowledge_.info(open).kind == AtomKind::kRemainder) &&
             is_told(d->quotient) && is_told(d->remainder)) {
           equations.push_back(d->a);
         }
@@ -404,6 +532,50 @@ class OperandCoverage {
   }
 
   // offset = Σ index*stride + rest. An index that is free of the lane and no constant places the row.
+  struct Place {
+    std::vector<Polynomial> index;  // by dimension
+    Polynomial rest;
+  };
+  bool place_of(Obligation& o, const StoreRecord& s, Place& place) {
+    const size_t dims = operand_.dims.size();
+    std::vector<Polynomial>& index = place.index;
+    index.assign(dims, {});
+    Polynomial& rest = place.rest = s.offset;
+    for (size_t k = 0; k < dims; ++k) {
+      const Polynomial& stride = operand_.dims[k].stride;
+      if (stride.is_constant()) continue;
+      if (stride.terms().size() != 1 || stride.terms()[0].monomial.degree() != 1) {
+        return fails(o, "a stride is no multiple of a parameter");
+      }
+      const auto& [symbol, factor] = stride.terms()[0];
+      for (const Term& t : rest.terms()) {
+        Monomial cofactor;
+        if (!prove::divide(t.monomial, symbol, cofactor)) continue;
+        if (t.coefficient % factor != 0) return fails(o, "an offset is no multiple of its stride");
+        index[k] = index[k] + Polynomial::term(cofactor, t.coefficient / factor);
+      }
+      rest = rest - index[k].times(symbol, factor);
+    }
+    // What is left belongs to constant strides: the part that is free of the lane, to the dimension that divides it.
+    const Polynomial fixed = rest.filter(
+        [&](const Term& t) { return !t.monomial.is_one() && dependence(Polynomial::term(t.monomial, 1)).uniform(); });
+    if (fixed.is_zero()) return true;
+    size_t best = dims;
+    for (size_t k = 0; k < dims; ++k) {
+      const Polynomial& stride = operand_.dims[k].stride;
+      if (!stride.is_constant() || stride.is_zero()) continue;
+      const bool divides = std::all_of(fixed.terms().begin(), fixed.terms().end(),
+                                       [&](const Term& t) { return t.coefficient % stride.constant() == 0; });
+      if (divides && (best == dims || stride.constant() > operand_.dims[best].stride.constant())) best = k;
+    }
+    if (best == dims) return fails(o, "an offset that places the row is no multiple of a stride");
+    for (const Term& t : fixed.terms()) {
+      index[best] = index[best] + Polynomial::term(t.monomial, t.coefficient / operand_.dims[best].stride.constant());
+    }
+    rest = rest - fixed;
+    return true;
+  }
+
   bool split_places(Obligation& o, const std::vector<const StoreRecord*>& stores, RowShape& shape,
                     std::vector<RowStore>& rows, std::vector<Polynomial>& place) {
     const size_t dims = operand_.dims.size();
@@ -412,50 +584,14 @@ class OperandCoverage {
     std::vector<std::vector<Polynomial>> indices;
     std::vector<Polynomial> rests;
     for (const StoreRecord* s : stores) {
-      std::vector<Polynomial> index(dims);
-      Polynomial rest = s->offset;
+      Place own;
+      if (!place_of(o, *s, own)) return false;
       for (size_t k = 0; k < dims; ++k) {
-        const Polynomial& stride = operand_.dims[k].stride;
-        if (stride.is_constant()) continue;
-        if (stride.terms().size() != 1 || stride.terms()[0].monomial.degree() != 1) {
-          return fails(o, "a stride is no multiple of a parameter");
-        }
-        const auto& [symbol, factor] = stride.terms()[0];
-        for (const Term& t : rest.terms()) {
-          Monomial cofactor;
-          if (!prove::divide(t.monomial, symbol, cofactor)) continue;
-          if (t.coefficient % factor != 0) return fails(o, "an offset is no multiple of its stride");
-          index[k] = index[k] + Polynomial::term(cofactor, t.coefficient / factor);
-        }
-        rest = rest - index[k].times(symbol, factor);
+        const Dependence d = dependence(own.index[k]);
+        if (!own.index[k].is_constant() && d.uniform()) places_row[k] = true;
       }
-      // What is left belongs to constant strides: the part that is free of the lane, to the dimension that divides it.
-      const Polynomial fixed = rest.filter([&](const Term& t) {
-        return !t.monomial.is_one() && dependence(Polynomial::term(t.monomial, 1)).uniform();
-      });
-      if (!fixed.is_zero()) {
-        size_t best = dims;
-        for (size_t k = 0; k < dims; ++k) {
-          const Polynomial& stride = operand_.dims[k].stride;
-          if (!stride.is_constant() || stride.is_zero()) continue;
-          const bool divides = std::all_of(fixed.terms().begin(), fixed.terms().end(), [&](const Term& t) {
-            return t.coefficient % stride.constant() == 0;
-          });
-          if (divides && (best == dims || stride.constant() > operand_.dims[best].stride.constant())) best = k;
-        }
-        if (best == dims) return fails(o, "an offset that places the row is no multiple of a stride");
-        for (const Term& t : fixed.terms()) {
-          index[best] = index[best] +
-                        Polynomial::term(t.monomial, t.coefficient / operand_.dims[best].stride.constant());
-        }
-        rest = rest - fixed;
-      }
-      for (size_t k = 0; k < dims; ++k) {
-        const Dependence d = dependence(index[k]);
-        if (!index[k].is_constant() && d.uniform()) places_row[k] = true;
-      }
-      indices.push_back(std::move(index));
-      rests.push_back(std::move(rest));
+      indices.push_back(std::move(own.index));
+      rests.push_back(std::move(own.rest));
     }
     shape.element = operand_.element;
     std::vector<size_t> axis;
@@ -518,7 +654,8 @@ class OperandCoverage {
     for (size_t k = row_->path + 1; k < store.path.size(); ++k) {
       const PathStep& step = store.path[k];
       if (step.loop >= 0) {
-        row.loops.push_back(step.loop);
+        const bool is_run = std::any_of(runs_.begin(), runs_.end(), [&](const Run& r) { return r.loop == step.loop; });
+        if (!is_run) row.loops.push_back(step.loop);
       } else if (!add(step.predicate, step.holds)) {
         return fails(o, "a store stands under an unknown condition");
       }
@@ -546,6 +683,14 @@ class OperandCoverage {
   Atom variable_ = 0, lane_ = 0, group_ = 0;
   int64_t lanes_ = 1, groups_ = 1;
   Polynomial group_part_;
+  // A loop over the rows of a run: at_once rows of each group in a step.
+  struct Run {
+    int loop;
+    Atom variable;
+    int64_t at_once;
+  };
+  std::vector<Run> runs_;  // in the order of execution; empty: the loop over rows takes them one by one
+  Polynomial run_;
   std::vector<std::pair<PredicateId, bool>> first_checks_;
   size_t checks_ = 0;
   bool loaded_place_ = true;

@@ -51,9 +51,7 @@ Execution::Execution(const Subject& subject, Knowledge& knowledge, const Host& h
   }
 }
 
-void Execution::run() {
-  region(subject_.program.body);
-}
+void Execution::run() { region(subject_.program.body); }
 
 void Execution::note_bounds(const kernel::Region& r, std::vector<Polynomial>& bounds) const {
   for (const Instruction& i : r.body) {
@@ -326,6 +324,15 @@ void Execution::divide_or_shift(const Instruction& i) {
   set(result, knowledge_.divide(*n, power_of_two(shift), i.op == Op::kShrU).quotient);
 }
 
+// 1 or 0 where both are shown to be that much here, as a length and a count are; otherwise minus infinity.
+Wide Execution::floor_of(const Polynomial& a, const Polynomial& b) {
+  for (const int least : {1, 0}) {
+    if (knowledge_.shows_quickly(a - Polynomial(least)) && knowledge_.shows_quickly(b - Polynomial(least)))
+      return least;
+  }
+  return -kInfinity;
+}
+
 void Execution::smallest_or_largest(const Instruction& i) {
   const bool is_signed = i.op == Op::kMinS || i.op == Op::kMaxS;
   const bool is_min = i.op == Op::kMinS || i.op == Op::kMinU;
@@ -343,17 +350,28 @@ void Execution::smallest_or_largest(const Instruction& i) {
   info.kind = is_min ? AtomKind::kMin : AtomKind::kMax;
   info.range = is_min ? Range{std::min(ra.lo, rb.lo), std::min(ra.hi, rb.hi)}
                       : Range{std::max(ra.lo, rb.lo), std::max(ra.hi, rb.hi)};
+  if (is_min) info.range.lo = std::max(info.range.lo, floor_of(*a, *b));
   Definition definition;
   definition.a = *a;
   definition.b = *b;
   const Polynomial result = Polynomial::atom(knowledge_.add(std::move(info), std::move(definition)));
-  knowledge_.define(is_min ? *a - result : result - *a);
-  knowledge_.define(is_min ? *b - result : result - *b);
+  std::vector<Polynomial> bounds{*a, *b};
+  for (const Polynomial& each : {*a, *b}) {
+    // A least of several, whole or less something.
+    for (const Term& t : each.terms()) {
+      const auto nested =
+          is_min && t.monomial.degree() == 1 && t.coefficient == 1 ? most_.find(t.monomial.factor(0)) : most_.end();
+      if (nested == most_.end()) continue;
+      for (const Polynomial& bound : nested->second) bounds.push_back(each - Polynomial::term(t.monomial, 1) + bound);
+    }
+  }
+  for (const Polynomial& bound : bounds) knowledge_.define(is_min ? bound - result : result - bound);
+  if (is_min) most_[result.as_atom()] = std::move(bounds);
   set(i.results[0], result);
 }
 
-// Where the polynomial of a value cannot be shown to be the integer that its bits denote, an atom takes its place that is
-// (read as signed): what a comparison then says of it holds for later uses.
+// Where the polynomial of a value cannot be shown to be the integer that its bits denote, an atom takes its place that
+// is (read as signed): what a comparison then says of it holds for later uses.
 void Execution::name_bits(ValueId v) {
   const Polynomial p = value(v).integer;
   const int bits = width(v);
@@ -440,15 +458,39 @@ Execution::SymbolicValue Execution::merged(ValueId result, PredicateId condition
       knowledge_.forget(scope);
       return r;
     };
+    const auto shows_where = [&](bool holds, const Polynomial& p) {
+      const Knowledge::Mark scope = knowledge_.mark();
+      knowledge_.assume(condition, holds);
+      const bool shown = knowledge_.shows_quickly(p);
+      knowledge_.forget(scope);
+      return shown;
+    };
     const Range ra = range_where(true, a.integer), rb = range_where(false, b.integer);
     AtomInfo info;
     info.kind = AtomKind::kSelect;
     info.range = {std::min(ra.lo, rb.lo), std::max(ra.hi, rb.hi)};
+    const Polynomial one(1);
+    if (info.range.lo < 0 && shows_where(true, a.integer - one) && shows_where(false, b.integer - one))
+      info.range.lo = 1;
+    // What one side is at most may bound the other.
+    std::vector<Polynomial> bounds;
+    for (const SymbolicValue* side : {&a, &b}) {
+      const auto known = most_.find(side->integer.as_atom());
+      std::vector<Polynomial> candidates;
+      if (known != most_.end()) candidates = known->second;
+      if (!side->integer.is_constant()) candidates.push_back(side->integer);
+      for (const Polynomial& bound : candidates) {
+        if (shows_where(true, bound - a.integer) && shows_where(false, bound - b.integer)) bounds.push_back(bound);
+      }
+    }
     Definition definition;
     definition.a = a.integer;
     definition.b = b.integer;
     definition.predicate = condition;
-    set(result, Polynomial::atom(knowledge_.add(std::move(info), std::move(definition))));
+    const Polynomial selected = Polynomial::atom(knowledge_.add(std::move(info), std::move(definition)));
+    for (const Polynomial& bound : bounds) knowledge_.define(bound - selected);
+    if (!bounds.empty()) most_[selected.as_atom()] = std::move(bounds);
+    set(result, Polynomial(selected));
   } else {
     std::vector<Atom> parents;
     collect(a, parents);

@@ -41,10 +41,11 @@ struct PathStep {
 };
 
 struct LoopRecord {
-  std::vector<Atom> arguments;     // of the carried values; 0 where one is no integer
+  std::vector<Atom> arguments;          // of the carried values; 0 where one is no integer
   std::vector<Polynomial> entry, next;  // by argument
+  std::vector<bool> grows;              // by argument: next is larger, as an integer, whatever the way
   PredicateId condition = kNoPredicate;
-  size_t path = 0;                 // steps of the path outside the loop
+  size_t path = 0;  // steps of the path outside the loop
   int parent = -1;
 };
 
@@ -85,6 +86,7 @@ class Execution {
   void arithmetic(const kernel::Instruction& i);
   void divide_or_shift(const kernel::Instruction& i);
   void smallest_or_largest(const kernel::Instruction& i);
+  Wide floor_of(const Polynomial& a, const Polynomial& b);
   void predicate(const kernel::Instruction& i);
   void name_bits(kernel::ValueId v);
   Polynomial named_difference(const Polynomial& p, const Polynomial& other);
@@ -101,8 +103,9 @@ class Execution {
     PredicateId condition = kNoPredicate;
   };
   using Iterate = std::function<Iteration(const std::function<void(const Iteration&)>& at_end)>;
-  void loop(const kernel::Instruction& i, const std::vector<kernel::ValueId>& initial, const std::vector<kernel::ValueId>& arguments,
-            const Iterate& iterate, const std::vector<kernel::ValueId>& results);
+  void loop(const kernel::Instruction& i, const std::vector<kernel::ValueId>& initial,
+            const std::vector<kernel::ValueId>& arguments, const Iterate& iterate,
+            const std::vector<kernel::ValueId>& results);
   void carried(const std::vector<kernel::ValueId>& initial, const std::vector<kernel::ValueId>& arguments,
                LoopRecord& record);
   std::vector<Candidate> candidates(const LoopRecord& record, const std::vector<kernel::ValueId>& arguments,
@@ -137,8 +140,11 @@ class Execution {
   std::vector<PathStep> path_;
   std::vector<LoopRecord> loops_;
   int loop_ = -1;
-  std::vector<std::pair<kernel::ValueId, Polynomial>> renamed_;  // by name_bits, and what they were
+  std::vector<std::pair<kernel::ValueId, Polynomial>> renamed_;      // by name_bits, and what they were
   std::map<const kernel::Instruction*, std::vector<bool>> dropped_;  // candidates, by loop
+  // Of a least of two and of selections of such, what they are at most. Atoms are numbered anew after a rewind, so an
+  // entry may be another's: it says what to ask, not what holds.
+  std::map<Atom, std::vector<Polynomial>> most_;
   Atom thread_ = 0, block_ = 0;
 };
 

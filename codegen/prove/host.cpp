@@ -234,17 +234,19 @@ void Host::chunk_lemma(const Polynomial& chunk) {
     for (const auto& [share, rows] : {std::pair{most->a, most->b}, std::pair{most->b, most->a}}) {
       const Computed* by_rows = computed(blocks, PlanOp::kCeilDiv);
       const Computed* by_limit = computed(share, PlanOp::kCeilDiv);
-      if (!rows.is_constant() || rows.constant() < unit || !by_limit || by_limit->b != limit) continue;
+      if (knowledge_.range(rows).lo < unit || !by_limit || by_limit->b != limit) continue;
       if (rows != Polynomial(1) && (!by_rows || by_rows->b != rows)) continue;
       const Polynomial work = by_limit->a, longest = rows == Polynomial(1) ? blocks : by_rows->a;
       if (!at_least(longest, work)) continue;
       const Polynomial product = grid_ * chunk;
+      const Wide most_rows = knowledge_.range(rows).hi;
+      const Wide x = knowledge_.range(work).hi, y = knowledge_.range(longest).hi;
       knowledge_.define(product - work);
       if (unit == 1) {
-        knowledge_.define(longest + grid_ + rows - Polynomial(2) - product);
+        knowledge_.define(longest + grid_ + Polynomial(most_rows - 2) - product);
+        knowledge_.define(Polynomial(std::max(y + most_rows - 1, x + knowledge_.range(grid_).hi - 1)) - product);
       } else {
-        const Wide x = knowledge_.range(work).hi, y = knowledge_.range(longest).hi;
-        knowledge_.define(Polynomial(std::max(y + rows.constant() - 1, 2 * x - 2)) - product);
+        knowledge_.define(Polynomial(std::max(y + most_rows - 1, 2 * x - 2)) - product);
       }
       return;
     }

@@ -9,9 +9,10 @@
 //   1 <= sm_count, occupancy <= 2^20                                                         runtime/driver
 //
 // Lemma (chunks). With  grid = min(ceil(Y / R), G)  and  chunk = max(ceil(X / G), R), X <= Y, of a grid with a block:
-//   X <= grid*chunk <= Y + grid + R - 2.
+//   X <= grid*chunk <= max(Y + R - 1, X + grid - 1) <= Y + grid + R - 2.
 // Below: chunk is at least R and at least ceil(X / G). Above: grid*R <= Y + R - 1, and G*ceil(X / G) <= X + G - 1 gives
-// grid*ceil(X / G) <= X + grid - 1, because (G - grid)*(X - 1) >= 0 (if X = 0, the chunk is R).
+// grid*ceil(X / G) <= X + grid - 1, because (G - grid)*(X - 1) >= 0 (if X = 0, the chunk is R). R >= 1 may depend on
+// the host's numbers.
 // Rounded up to a multiple of T <= R, a chunk that is not R is at most ceil(X / G) + T - 1 with X > G*R >= grid*T, so
 //   X <= grid*chunk <= max(Y + R - 1, 2*X - 2).
 //

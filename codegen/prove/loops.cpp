@@ -120,8 +120,8 @@ bool Execution::keep_inductive(const LoopRecord& record, const std::vector<Value
   return all;
 }
 
-// x' = x + c from a start that is known modulo m, a divisor of c: x = start (mod m) at every head, where the sum does not
-// wrap or m divides 2^w. False if what was assumed of some x during this iteration does not hold after it.
+// x' = x + c from a start that is known modulo m, a divisor of c: x = start (mod m) at every head, where the sum does
+// not wrap or m divides 2^w. False if what was assumed of some x during this iteration does not hold after it.
 bool Execution::find_steps(const LoopRecord& record, const std::vector<ValueId>& arguments,
                            const std::vector<SymbolicValue>& next, bool first, std::vector<Residue>& found) {
   bool kept = true;
@@ -149,8 +149,8 @@ bool Execution::find_steps(const LoopRecord& record, const std::vector<ValueId>&
   return kept;
 }
 
-void Execution::loop(const Instruction& i, const std::vector<ValueId>& initial, const std::vector<ValueId>& arguments, const Iterate& iterate,
-                     const std::vector<ValueId>& results) {
+void Execution::loop(const Instruction& i, const std::vector<ValueId>& initial, const std::vector<ValueId>& arguments,
+                     const Iterate& iterate, const std::vector<ValueId>& results) {
   std::vector<bool>& dropped = dropped_[&i];
   LoopRecord record;
   record.parent = loop_;
@@ -188,7 +188,13 @@ void Execution::loop(const Instruction& i, const std::vector<ValueId>& initial, 
   loop_ = observing_ ? index : -1;
   assume_candidates();
   const Iteration done = iterate([&](const Iteration& last) {
-    for (const SymbolicValue& v : last.next) record.next.push_back(v.integer);
+    for (size_t k = 0; k < last.next.size(); ++k) {
+      const SymbolicValue& v = last.next[k];
+      record.next.push_back(v.integer);
+      const Atom x = k < record.arguments.size() ? record.arguments[k] : 0;
+      const std::optional<Polynomial> then = x ? knowledge_.as_signed(v.integer, width(arguments[k])) : std::nullopt;
+      record.grows.push_back(then && knowledge_.range(*then - Polynomial::atom(x)).lo >= 1);
+    }
     record.condition = last.condition;
     std::vector<Atom> parents;
     for (size_t k = 0; k < arguments.size(); ++k) {

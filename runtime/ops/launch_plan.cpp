@@ -69,8 +69,8 @@ Status check_expression(std::span<const PlanTerm> expression, int symbol_count, 
   if (expression.size() > static_cast<size_t>(kMaxPlanTerms)) {
     return refuse(fmt::format("it has {} terms; at most {} are allowed", expression.size(), kMaxPlanTerms));
   }
-  // divisor[i]: stack slot i is a positive constant, kSmCount or kBlocksPerSm.
-  std::array<bool, kMaxPlanStack> divisor{};
+  // positive[i]: stack slot i is, whatever the symbols are.
+  std::array<bool, kMaxPlanStack> positive{};
   int depth = 0;
   for (const PlanTerm& term : expression) {
     if (!known(term.op)) return refuse(fmt::format("unknown operation {}", static_cast<int>(term.op)));
@@ -79,15 +79,17 @@ Status check_expression(std::span<const PlanTerm> expression, int symbol_count, 
       if (term.op == PlanOp::kSymbol && (term.operand < 0 || term.operand >= symbol_count)) {
         return refuse(fmt::format("symbol {} is not one of the operation's {}", term.operand, symbol_count));
       }
-      divisor[depth++] = term.op == PlanOp::kConstant ? term.operand > 0 : term.op != PlanOp::kSymbol;
+      positive[depth++] = term.op == PlanOp::kConstant ? term.operand > 0 : term.op != PlanOp::kSymbol;
     } else {
       if (depth < info(term.op).pops) return refuse(fmt::format("{} lacks an operand", info(term.op).text));
       const bool divides = term.op == PlanOp::kFloorDiv || term.op == PlanOp::kCeilDiv;
-      if (divides && !divisor[depth - 1]) {
-        return refuse("a divisor must be a positive constant, sm_count or occupancy");
+      if (divides && !positive[depth - 1]) {
+        return refuse("a divisor must be a positive constant, sm_count, occupancy, or a maximum with one of these");
       }
+      const bool last = positive[depth - 1];
       depth -= info(term.op).pops - 1;
-      divisor[depth - 1] = false;
+      const bool first = positive[depth - 1];
+      positive[depth - 1] = (term.op == PlanOp::kMax && (first || last)) || (term.op == PlanOp::kMin && first && last);
     }
     if (term.op != PlanOp::kConstant && term.op != PlanOp::kSymbol && term.operand != 0) {
       return refuse(fmt::format("{} has the operand {}; it must be 0", info(term.op).text, term.operand));
