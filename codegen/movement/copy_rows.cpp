@@ -179,28 +179,43 @@ CopyRows::Row CopyRows::at(Code& code, const tile::Node& node, const std::vector
   return row;
 }
 
-// The row `rows` further in its run: every index that grows with the row has grown by as much.
-CopyRows::Row CopyRows::moved_on(Code& code, const Row& row, const RunPlan& run, int64_t rows) const {
+// Row from + i * apart of the run that starts at `row`: every index that grows with the row has grown by as much.
+void CopyRows::add_step(Code& code, Row& row, const Step& step, int i) const {
   const tile::Node& node = plan_.copies[row.copy].copy;
-  const auto on = [&](Value offset, tile::ViewId view, const std::vector<tile::ValueId>& indices) {
+  const auto on = [&](tile::ViewId view, const std::vector<tile::ValueId>& indices, std::vector<Value>& offsets) {
     for (size_t d = 0; d < indices.size(); ++d) {
-      if (!run.advances[indices[d]]) continue;
+      if (!step.run.advances[indices[d]]) continue;
       const tile::Stride& stride = program_.views()[view].dims[d].stride;
-      const Value step = stride.exact ? code.index(*stride.exact * rows)
-                                      : code.times(parameters_.at(stride.symbol), stride.factor * rows);
-      offset = offset.id == kNoValue ? step : code.add(offset, step);
+      const Value bytes =
+          stride.exact ? code.index(*stride.exact) : code.times(parameters_.at(stride.symbol), stride.factor);
+      offsets.push_back(code.mul(code.to_index(step.from), bytes));
+      if (i > 0) offsets.push_back(code.times(bytes, int64_t{i} * step.apart));
     }
-    return offset;
   };
-  Row result = row;
-  result.target = on(row.target, node.view, node.indices);
-  if (node.source != tile::kNone) result.source = on(row.source, node.source, node.source_indices);
-  return result;
+  on(node.view, node.indices, row.target_on);
+  if (node.source != tile::kNone) on(node.source, node.source_indices, row.source_on);
+}
+
+void CopyRows::hoist_run(Code& code, const std::vector<tile::Node>& body, size_t at,
+                         const std::vector<Value>& scalars) const {
+  for (; at < body.size() && tile::is_mover(body[at].op); ++at) {
+    const Row row = this->at(code, body[at], scalars);
+    const Hoisted& hoisted = hoisted_[row.copy];
+    for (const Wave& w : hoisted.waves) {
+      const tile::Node& node = plan_.copies[row.copy].copy;
+      if (hoisted.target_bases.contains(w.target.value.id)) {
+        address(code, node.view, row.target, {}, {w.target.value, 0}, hoisted.target_bases);
+      }
+      if (hoisted.source_bases.contains(w.source.value.id)) {
+        address(code, node.source, row.source, {}, {w.source.value, 0}, hoisted.source_bases);
+      }
+    }
+  }
 }
 
 size_t CopyRows::lower(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars,
-                       const Again* again) const {
-  const int times = again ? again->times : 0;
+                       const Step* step) const {
+  const int times = step ? step->times : 1;
   const size_t first = find(body[at]);
   std::vector<Row> rows;
   std::set<tile::ValueId> tokens;
@@ -208,13 +223,12 @@ size_t CopyRows::lower(Code& code, const std::vector<tile::Node>& body, size_t a
   for (; end < body.size() && tile::is_mover(body[end].op); ++end) {
     const tile::Node& node = body[end];
     if (node.after != tile::kNone && tokens.count(node.after)) break;
-    if (!rows.empty() && rows.size() + static_cast<size_t>(times) >= static_cast<size_t>(kMaxInFlight)) break;
+    if (!rows.empty() && rows.size() + static_cast<size_t>(times) > static_cast<size_t>(kMaxInFlight)) break;
     if (!rows.empty() && !plan_.copies[first].same_geometry(plan_.copies[find(node)])) break;
     tokens.insert(node.results.back());
-    rows.push_back(this->at(code, node, scalars));
-    for (int i = 1; i <= times; ++i) {
-      const Row& start = rows[rows.size() - static_cast<size_t>(i)];
-      rows.push_back(moved_on(code, start, again->run, int64_t{i} * again->apart));
+    for (int i = 0; i < times; ++i) {
+      rows.push_back(this->at(code, node, scalars));
+      if (step) add_step(code, rows.back(), *step, i);
     }
   }
   emit(code, rows);
@@ -244,12 +258,13 @@ void CopyRows::hoist_bases(Code& code, const CopyPlan& copy, Hoisted& h) const {
   hoist(copy.copy.view, &Wave::target, h.target_bases);
 }
 
-Value CopyRows::address(Code& code, tile::ViewId view, Value row, const Sum& lane,
+Value CopyRows::address(Code& code, tile::ViewId view, Value row, const std::vector<Value>& on, const Sum& lane,
                         const std::map<kernel::ValueId, Value>& bases) const {
   const auto hoisted = bases.find(lane.value.id);
-  if (hoisted != bases.end()) return code.pointer(code.pointer(hoisted->second, row), lane.constant);
-  const Value operand = parameters_.at(program_.views()[view].name);
-  return code.pointer(code.pointer(code.pointer(operand, row), lane.value), lane.constant);
+  const bool found = hoisted != bases.end();
+  Value at = code.pointer(found ? hoisted->second : parameters_.at(program_.views()[view].name), row);
+  for (Value offset : on) at = code.pointer(at, offset);
+  return code.pointer(found ? at : code.pointer(at, lane.value), lane.constant);
 }
 
 std::vector<Value> CopyRows::load(Code& code, const Row& row, const Wave& w) const {
@@ -257,7 +272,9 @@ std::vector<Value> CopyRows::load(Code& code, const Row& row, const Wave& w) con
   std::vector<Value> loaded;
   const auto from = [&](tile::ViewId view, Value start, const Sum& lane, int64_t width, const std::string& what) {
     const auto bytes = static_cast<int>(width);
-    const Value at = address(code, view, start, lane, view == node.source ? hoisted_[row.copy].source_bases : kNoBases);
+    const std::vector<Value> none;
+    const Value at = address(code, view, start, view == node.source ? row.source_on : none, lane,
+                             view == node.source ? hoisted_[row.copy].source_bases : kNoBases);
     loaded.push_back(
         code.builder().load(kernel::bits_type(bytes), at, {program_.views()[view].name, what, bytes, true}, w.guard));
   };
@@ -287,8 +304,8 @@ void CopyRows::store(Code& code, const Row& row, const Wave& w, const std::vecto
   const tile::ViewId view = plan_.copies[row.copy].copy.view;
   const auto bytes = static_cast<int>(w.stream->target_width());
   for (size_t i = 0; i < values.size(); ++i) {
-    const Value to =
-        address(code, view, row.target, i == 0 ? w.target : w.second_target, hoisted_[row.copy].target_bases);
+    const Value to = address(code, view, row.target, row.target_on, i == 0 ? w.target : w.second_target,
+                             hoisted_[row.copy].target_bases);
     code.builder().store(kernel::bits_type(bytes), to, values[i],
                          {program_.views()[view].name, i == 0 ? w.what : w.what + ", second", bytes, false}, w.guard);
   }

@@ -28,20 +28,25 @@ class CopyRows {
   void hoist(Code& code, Value lane);
 
   // Moves body[at] and the rows after it that have the same geometry and do not wait for one another; returns the index
-  // of the last one (LowerBody::Move). With `again`, each of them and `again->times` rows after it that are
-  // `again->apart` rows apart in a run (row_runs.h).
-  struct Again {
+  // of the last one (LowerBody::Move). With `step`, of the run that starts there (row_runs.h) the `times` rows from row
+  // `from` on that are `apart` rows apart.
+  struct Step {
     const RunPlan& run;
+    Value from;
     int times, apart;
   };
   size_t lower(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars,
-               const Again* again = nullptr) const;
+               const Step* step = nullptr) const;
+
+  // In the code before the steps of a run: what they have in common, for `lower` to find.
+  void hoist_run(Code& code, const std::vector<tile::Node>& body, size_t at, const std::vector<Value>& scalars) const;
 
   // A row, and the copy of the plan that moves it.
   struct Row {
     size_t copy = 0;
     Value source, target;  // offsets of the row's start in each view, of the index type; missing: 0
     std::vector<Value> tables;
+    std::vector<Value> source_on, target_on;  // offsets to add to them, one after the other
   };
   // Moves rows whose order does not matter and whose copies have the same geometry.
   void emit(Code& code, const std::vector<Row>& rows) const;
@@ -101,14 +106,14 @@ class CopyRows {
   std::vector<Value> load(Code& code, const Row& row, const Wave& w) const;
   std::vector<Value> moved(Code& code, size_t c, const Wave& w, const std::vector<Value>& loaded) const;
   void store(Code& code, const Row& row, const Wave& w, const std::vector<Value>& values) const;
-  Value address(Code& code, tile::ViewId view, Value row, const Sum& lane,
+  Value address(Code& code, tile::ViewId view, Value row, const std::vector<Value>& on, const Sum& lane,
                 const std::map<kernel::ValueId, Value>& bases) const;
   // waves[i] of rows[i].
   void move(Code& code, const std::vector<Row>& rows, const std::vector<std::vector<const Wave*>>& waves) const;
   size_t in_flight(const std::vector<Row>& rows) const;
   void long_stream(Code& code, const std::vector<Row>& rows, size_t index) const;
   Row at(Code& code, const tile::Node& node, const std::vector<Value>& scalars) const;
-  Row moved_on(Code& code, const Row& row, const RunPlan& run, int64_t rows) const;
+  void add_step(Code& code, Row& row, const Step& step, int i) const;
 
   const RowPlan& plan_;
   const Operands& operands_;

@@ -86,12 +86,13 @@ std::set<std::string> divisors(const tile::Program& program) {
   return symbols;
 }
 
-// The rows that a block takes at least: rows_per_block, more where every multiprocessor has that many.
+// The rows that a block takes at least: rows_per_block, more where half of the multiprocessors have that many.
 PlanExpression block_rows(const RowPlan& rows, int symbol) {
   const auto constant = [](int64_t value) { return PlanTerm{PlanOp::kConstant, value}; };
   const ThreadMap& threads = rows.threads;
   if (threads.least_rows <= threads.rows_per_block) return {constant(threads.rows_per_block)};
-  return {{PlanOp::kSymbol, symbol}, {PlanOp::kSmCount, 0},
+  return {{PlanOp::kSymbol, symbol}, constant(2),
+          {PlanOp::kMul, 0},         {PlanOp::kSmCount, 0},
           {PlanOp::kCeilDiv, 0},     constant(threads.least_rows),
           {PlanOp::kMin, 0},         constant(threads.rows_per_block),
           {PlanOp::kMax, 0}};

@@ -126,7 +126,7 @@ class RowLoops {
           [&](const Values& at) {
             Code body = prologue.child();
             Segment found;
-            if (search) found = search->advance(body, at[0], {at[1], at[2], at[3]});
+            if (search) found = search->advance(body, at[0], {at[1], at[2], at[3], {}});
             const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
                                   const std::vector<Value>& scalars,
                                   Value) { return mover.lower(here, nodes, place, scalars); };
@@ -149,7 +149,11 @@ class RowLoops {
     const Value chunk = operands_.parameter(chunk_name(loops_++));
     const Value begin = code_.mul(cta_, chunk);
     const Value end = code_.binary(Op::kMinU, code_.add(begin, chunk), operands_.extent(code_, node.extent));
-    const SegmentSearch search(operands_, node.body[0]);
+    std::vector<const tile::Node*> with;  // by the index of the segment: once per segment
+    for (const tile::Node& load : node.body) {
+      if (load.op == tile::Op::kLoad && load.indices == std::vector{node.body[0].results[0]}) with.push_back(&load);
+    }
+    const SegmentSearch search(operands_, node.body[0], with);
     const Value some = code_.compare(Compare::kNe, search.segments(code_), code_.i32(0));
     builder_.if_then(code_.both(code_.compare(Compare::kUlt, begin, end), some), [&] {
       Code prologue = code_.child();
@@ -161,21 +165,26 @@ class RowLoops {
       }
       CopyRows mover(rows_, operands_, loop);
       mover.hoist(prologue, lane);
-      const Segment at_first = search.find(prologue, begin);
+      const auto carried = [](Value row, const Segment& s) {
+        Values values{row, s.index, s.begin, s.end};
+        values.insert(values.end(), s.entries.begin(), s.entries.end());
+        return values;
+      };
       builder_.while_loop(
-          {begin, at_first.index, at_first.begin, at_first.end},
+          carried(begin, search.find(prologue, begin)),
           [&](const Values& at) {
             return std::pair{builder_.compare(Compare::kUlt, at[0], end), at};
           },
           [&](const Values& at) {
             Code body = prologue.child();
-            const Segment found = search.advance(body, at[0], {at[1], at[2], at[3]});
+            const Segment found = search.advance(body, at[0], {at[1], at[2], at[3], {at.begin() + 4, at.end()}});
             const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
                                   const std::vector<Value>& scalars,
                                   Value run) { return run_of_rows(here, mover, group, nodes, place, scalars, run); };
-            const Value taken = LowerBody(operands_, reporter, move)
-                                    .run(body, node, at[0], found, rows_.runs->advances, body.sub(end, at[0]));
-            return Values{body.add(at[0], taken), found.index, found.begin, found.end};
+            LowerBody row(operands_, reporter, move);
+            for (size_t i = 0; i < with.size(); ++i) row.define(*with[i], found.entries[i]);
+            const Value taken = row.run(body, node, at[0], found, rows_.runs->advances, body.sub(end, at[0]));
+            return carried(body.add(at[0], taken), found);
           });
     });
   }
@@ -193,20 +202,12 @@ class RowLoops {
           },
           [&](const Values& at) {
             Code inner = code.child();
-            std::vector<Value> here = scalars;
-            for (const tile::Node& node : nodes) {
-              for (const auto* indices : {&node.indices, &node.source_indices}) {
-                if (!tile::is_mover(node.op)) continue;
-                for (tile::ValueId v : *indices) {
-                  if (rows_.runs->advances[v]) here[v] = inner.add(scalars[v], at[0]);
-                }
-              }
-            }
-            const CopyRows::Again again{*rows_.runs, times - 1, groups};
-            last = mover.lower(inner, nodes, place, here, &again);
+            const CopyRows::Step rows{*rows_.runs, at[0], times, groups};
+            last = mover.lower(inner, nodes, place, scalars, &rows);
             return Values{inner.add_constant(at[0], int64_t{times} * groups)};
           });
     };
+    mover.hoist_run(code, nodes, place, scalars);
     Value from = groups == 1 ? code.i32(0) : group;
     if (at_once > 1) {
       const int64_t ahead = int64_t{at_once - 1} * groups;

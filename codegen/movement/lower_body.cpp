@@ -94,6 +94,7 @@ void LowerBody::scalar(Code& code, const tile::Node& node) {
   const auto define = [&](size_t k, Value v) { scalars_[node.results[k]] = v; };
   switch (node.op) {
     case tile::Op::kLoad: {
+      if (scalars_[node.results[0]].id != kNoValue) break;
       std::string indices;
       for (tile::ValueId index : node.indices) indices += (indices.empty() ? "" : ", ") + program_.name_of(index);
       define(0, operands_.load(code, node.view, values(node.indices), fmt::format("entry [{}]", indices)));

@@ -37,6 +37,9 @@ class LowerBody {
         move_(std::move(move)),
         scalars_(program_.value_count()) {}
 
+  // Before `run`: what a load of the body yields, which is then not made again.
+  void define(const tile::Node& load, Value value) { scalars_[load.results[0]] = value; }
+
   // One iteration, at `index` of the loop, with what its search found, if it searches.
   void run(Code& code, const tile::Node& loop, Value index, const Segment& found);
 

@@ -73,7 +73,8 @@ double row_cost(int lanes, int threads, double find, int64_t vectors, int64_t ve
         if (vector < vectors) ++run;
         const bool ends = thread + 1 == last || (thread + 1) % lanes == 0 || (vector + 1) % vectors_per_run == 0;
         if (!ends || run == 0) continue;
-        sectors += (static_cast<double>(run) * bytes + kSectorBytes - bytes) / kSectorBytes;
+        const double open = vector_bytes < 16 ? kSectorBytes - bytes : vectors_per_run % 2 == 0 ? 0 : kSectorBytes / 4;
+        sectors += (static_cast<double>(run) * bytes + open) / kSectorBytes;
         run = 0;
       }
     }
@@ -160,7 +161,7 @@ TransposePlan plan_transpose(const tile::Program& program, const tile::Node& nod
 // A warp a block. Enough rows per block that finding their segments does not count: 16 KiB, a handful of round trips to
 // memory with kMaxInFlight vectors each.
 void plan_runs(const tile::Program& program, const CopyPlan& widest, int copies, RowPlan& rows) {
-  constexpr int64_t kBlockBytes = 16384;
+  constexpr int64_t kBlockBytes = 32768;
   const auto is_rows = [](const tile::Node& node) { return node.op == tile::Op::kRows; };
   const std::vector<tile::Node>& body = program.body();
   if (rows.lowering != Lowering::kTail || std::count_if(body.begin(), body.end(), is_rows) != 1) return;

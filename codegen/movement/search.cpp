@@ -28,15 +28,18 @@ Segment SegmentSearch::find(Code& code, Value row) const {
         return Values{b.select(left, middle, at[0]), b.select(left, at[1], middle)};
       });
   b.set_name(found[0], "segment");
-  return {found[0], load(code, found[0], "offsets[s]"), load(code, code.add_constant(found[0], 1), "offsets[s + 1]")};
+  return {found[0], load(code, found[0], "offsets[s]"), load(code, code.add_constant(found[0], 1), "offsets[s + 1]"),
+          entries(code, found[0])};
 }
 
 // Moves on while the row lies at or beyond the end and there is a next segment.
 Segment SegmentSearch::advance(Code& code, Value row, const Segment& from) const {
   kernel::Builder& b = code.builder();
   const Value count = segments(code);
+  Values init{from.index, from.begin, from.end};
+  init.insert(init.end(), from.entries.begin(), from.entries.end());
   const Values found = b.while_loop(
-      {from.index, from.begin, from.end},
+      init,
       [&](const Values& at) {
         Code inner = code.child();
         const Value beyond = b.compare(Compare::kSge, row, at[2]);
@@ -46,9 +49,21 @@ Segment SegmentSearch::advance(Code& code, Value row, const Segment& from) const
       [&](const Values& at) {
         Code inner = code.child();
         const Value next = inner.add_constant(at[0], 1);
-        return Values{next, at[2], load(inner, inner.add_constant(next, 1), "offsets[s + 2]")};
+        Values on{next, at[2], load(inner, inner.add_constant(next, 1), "offsets[s + 2]")};
+        const std::vector<Value> own = entries(inner, next);
+        on.insert(on.end(), own.begin(), own.end());
+        return on;
       });
-  return {found[0], found[1], found[2]};
+  return {found[0], found[1], found[2], {found.begin() + 3, found.end()}};
+}
+
+std::vector<Value> SegmentSearch::entries(Code& code, Value segment) const {
+  std::vector<Value> values;
+  for (const tile::Node* node : with_) {
+    values.push_back(operands_.load(code, node->view, {segment}, "entry [s]"));
+    code.builder().set_name(values.back(), operands_.program().name_of(node->results[0]));
+  }
+  return values;
 }
 
 }  // namespace tailor::codegen::movement

@@ -6,6 +6,9 @@
 // Ownership: refers to its operands. Thread-safety: none. Errors: none.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "codegen/movement/code.h"
 #include "codegen/movement/operands.h"
 #include "codegen/tile/tile.h"
@@ -14,11 +17,14 @@ namespace tailor::codegen::movement {
 
 struct Segment {
   Value index, begin, end;
+  std::vector<Value> entries;  // of the segment, what `with` loads
 };
 
 class SegmentSearch {
  public:
-  SegmentSearch(const Operands& operands, const tile::Node& search) : operands_(operands), search_(search) {}
+  // `with`: loads by the index of the segment alone, made when it is found.
+  SegmentSearch(const Operands& operands, const tile::Node& search, std::vector<const tile::Node*> with = {})
+      : operands_(operands), search_(search), with_(std::move(with)) {}
 
   Value segments(Code& code) const;
   // segments > 0
@@ -28,8 +34,11 @@ class SegmentSearch {
  private:
   Value load(Code& code, Value at, const char* what) const { return operands_.load(code, search_.view, {at}, what); }
 
+  std::vector<Value> entries(Code& code, Value segment) const;
+
   const Operands& operands_;
   const tile::Node& search_;
+  std::vector<const tile::Node*> with_;
 };
 
 }  // namespace tailor::codegen::movement

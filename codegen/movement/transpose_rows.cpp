@@ -65,7 +65,7 @@ void TransposeRows::run_segments(Code& code, Value first, Value end, Value repor
       [&](const Values& at) {
         Code body = code.child();
         const Value row = body.add(at[0], writer_.row);
-        const Segment found = search.advance(body, row, {at[1], at[2], at[3]});
+        const Segment found = search.advance(body, row, {at[1], at[2], at[3], {}});
         columns(body, [&](Code& inner, Value column, int64_t bytes) {
           read(inner, at[0], end, column, bytes);
           b.barrier();
