@@ -8,6 +8,10 @@
 //   grid  = min(ceil(rows / rows_per_block), sm_count * occupancy)       rows of the longest loop
 //   row   = ctaid * chunk + tid / L,  + rows_per_block each time, while row < min((ctaid + 1) * chunk, rows)
 //
+// Where rows come in runs (row_runs.h) a block is a warp, `row` goes from run to run and tid / L through a run; then at
+// least max(rows_per_block, min(ceil(2 * rows / sm_count), least_rows)) takes the place of rows_per_block in the chunk
+// and the grid.
+//
 // Row arithmetic is unsigned: ctaid * chunk < rows + grid < 2^32 and the step adds at most 256. A `search` is binary
 // once per thread, at its first row, and advances by one segment at a time from there; `check` becomes one or two
 // comparisons (those that earlier checks imply are dropped), `resolve` a magic multiplication.
