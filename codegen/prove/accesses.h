@@ -14,8 +14,8 @@
 
 namespace tailor::codegen::prove {
 
-// Appends the three obligations.
-void prove_access(const Subject& subject, Host& host, Knowledge& knowledge, const AccessPoint& point,
+// Appends the three obligations. True: every index of the offset lies in its extent.
+bool prove_access(const Subject& subject, Host& host, Knowledge& knowledge, const AccessPoint& point,
                   bool explain, std::vector<Obligation>& out);
 
 }  // namespace tailor::codegen::prove

@@ -129,6 +129,22 @@ class OperandCoverage {
     return all;
   }
 
+  // On more than the row itself and the host: the loop over rows may carry what was loaded.
+  bool is_loaded(PredicateId id) {
+    std::vector<Atom> open;
+    collect_atoms(knowledge_, id, open);
+    std::vector<bool> seen(knowledge_.atom_count(), false);
+    while (!open.empty()) {
+      const Atom a = open.back();
+      open.pop_back();
+      if (seen[a] || a == variable_) continue;
+      seen[a] = true;
+      if (knowledge_.info(a).kind == AtomKind::kLoad) return true;
+      direct_dependencies(knowledge_, a, open);
+    }
+    return false;
+  }
+
   static void join(Dependence& a, const Dependence& b) {
     a.lane |= b.lane;
     a.group |= b.group;
@@ -171,6 +187,7 @@ class OperandCoverage {
     const Polynomial start = row_->entry[k], step = row_->next[k] - Polynomial::atom(variable_), end = condition.b;
 
     if (const Verdict v = find_group(o, start); v != Verdict::kProved) return v;
+    if (group_ == 0) find_tile(condition);
     const Dependence of_end = dependence(end);
     if (!of_end.uniform() || of_end.group || of_end.loaded || of_end.row) {
       return unknown(o, "the end of the loop over rows is not the block's");
@@ -179,6 +196,7 @@ class OperandCoverage {
     if (!knowledge_.shows(start) || !knowledge_.shows(limit - start)) return unknown(o, "the first row may wrap");
     const std::optional<Polynomial> last = knowledge_.as_unsigned(end, 32);
     if (!last) return unknown(o, "the end of the loop over rows may wrap");
+    if (tile_ && !knowledge_.shows(limit - *last - step)) return unknown(o, "the rows of a tile may wrap");
     const bool by_state = dependence(step).row || dependence(step).loaded;
     const Verdict taken = step.is_constant() ? by_chunks(o, start - group_part_, step, *last)
                           : by_state         ? by_runs(o, k, start, *last)
@@ -212,6 +230,7 @@ class OperandCoverage {
     if (group_ == 0) lane_ = tid;
     if (lanes_ == 1) lane_ = 0;
     group_part_ = group_ == 0 ? Polynomial() : Polynomial::atom(group_);
+    row_value_ = Polynomial::atom(variable_);
     dependence_.clear();
     const Dependence rest = dependence(start - group_part_);
     if (rest.lane || rest.thread || rest.group || rest.loaded || rest.row) {
@@ -220,10 +239,51 @@ class OperandCoverage {
     return Verdict::kProved;
   }
 
+  // A tile of rows per iteration: every store stands under  v + W < E, W = G*(tid mod N) for N threads that each take G
+  // rows, and the rows of an iteration are [v, v + G*N). The other N' = block / N values of tid / N are the lanes.
+  void find_tile(const Predicate& condition) {
+    std::optional<Polynomial> within;
+    for (const StoreRecord* s : stores_) {
+      std::optional<Polynomial> own;
+      for (size_t k = row_->path + 1; k < s->path.size() && !own; ++k) {
+        const PathStep& step = s->path[k];
+        if (step.loop >= 0 || !step.holds || step.predicate == kNoPredicate) continue;
+        const Predicate p = knowledge_.predicate(step.predicate);
+        const bool bounded = p.kind == Predicate::Kind::kCompare && p.relation == Compare::kUlt &&
+                             p.width == condition.width && p.b == condition.b;
+        if (bounded && p.a.has(variable_)) own = p.a - Polynomial::atom(variable_);
+      }
+      if (!own || (within && *within != *own)) return;
+      within = own;
+    }
+    if (!within || within->terms().size() != 1 || within->terms()[0].monomial.degree() != 1) return;
+    const auto& [monomial, unit] = within->terms()[0];
+    const Atom a = monomial.factor(0);
+    const int64_t block = subject_.program.block_threads;
+    const Definition* d = knowledge_.info(a).kind == AtomKind::kRemainder ? knowledge_.definition(a) : nullptr;
+    if (!d || unit < 1 || d->a.as_atom() != execution_.thread() || block % static_cast<int64_t>(d->number) != 0) return;
+    tile_ = true;
+    group_ = a;
+    groups_ = static_cast<int64_t>(d->number);
+    lanes_ = block / groups_;
+    lane_ = lanes_ == 1 ? 0 : d->quotient;
+    unit_ = static_cast<int64_t>(unit);
+    row_value_ = Polynomial::atom(variable_) + *within;
+    end_ = condition.b;
+    dependence_.clear();
+  }
+
+  // v + W < E: the row is one of the chunk's.
+  bool takes_row(const PathStep& step) const {
+    if (!tile_ || !step.holds || step.predicate == kNoPredicate) return false;
+    const Predicate& p = knowledge_.predicate(step.predicate);
+    return p.kind == Predicate::Kind::kCompare && p.relation == Compare::kUlt && p.a == row_value_ && p.b == end_;
+  }
+
   // B = ctaid*C; E = min(B + C, X); step R.
   Verdict by_chunks(Obligation& o, const Polynomial& begin, const Polynomial& step, const Polynomial& end) {
-    if (step != Polynomial(groups_)) {
-      return unknown(o, fmt::format("{} groups step by {}", groups_, knowledge_.to_string(step)));
+    if (step != Polynomial(groups_ * unit_)) {
+      return unknown(o, fmt::format("{} groups of {} rows step by {}", groups_, unit_, knowledge_.to_string(step)));
     }
     if (const Verdict v = consecutive_chunks(o, begin, end); v != Verdict::kProved) return v;
     o.method += fmt::format(", {} groups of {} lanes; mixed radix", groups_, lanes_);
@@ -234,21 +294,41 @@ class OperandCoverage {
     const Atom least = end.as_atom();
     const Definition* bounds =
         least != 0 && knowledge_.info(least).kind == AtomKind::kMin ? knowledge_.definition(least) : nullptr;
-    if (!bounds) return unknown(o, "the end of a chunk is not the least of two");
+    if (!bounds) return by_one_chunk(o, begin, end);
     const Definition both = *bounds;
     for (const auto& [own, all] : {std::pair{both.a, both.b}, std::pair{both.b, both.a}}) {
       const Polynomial chunk = own - begin;
       if (begin != chunk * Polynomial::atom(execution_.block())) continue;
       const Dependence of_chunk = dependence(chunk);
       if (of_chunk.block || of_chunk.group || !of_chunk.uniform()) continue;
+      if (!knowledge_.shows_multiple(chunk, unit_)) continue;  // no group of rows is cut
       if (!knowledge_.shows(chunk) || !knowledge_.shows(host_.grid() * chunk - all)) {
         return unknown(
             o, fmt::format("grid*({}) may be less than {}", knowledge_.to_string(chunk), knowledge_.to_string(all)));
       }
+      count_ = all;
       o.method = fmt::format("rows [0, {}) in chunks of {}", knowledge_.to_string(all), knowledge_.to_string(chunk));
       return Verdict::kProved;
     }
     return unknown(o, "the chunks of the blocks are not consecutive");
+  }
+
+  // B = ctaid*C; E = X <= C: the first block takes all rows, and in the others B >= X.
+  Verdict by_one_chunk(Obligation& o, const Polynomial& begin, const Polynomial& end) {
+    Polynomial chunk;
+    for (const Term& t : begin.terms()) {
+      Monomial rest;
+      if (prove::divide(t.monomial, Monomial::of(execution_.block()), rest)) {
+        chunk = chunk + Polynomial::term(rest, t.coefficient);
+      }
+    }
+    const Dependence of_chunk = dependence(chunk);
+    const bool consecutive = begin == chunk * Polynomial::atom(execution_.block()) && of_chunk.uniform() &&
+                             !of_chunk.block && !of_chunk.group && !of_chunk.loaded && !dependence(end).block;
+    if (!consecutive || !knowledge_.shows(chunk - end)) return unknown(o, "the end of a chunk is not the least of two");
+    count_ = end;
+    o.method = fmt::format("rows [0, {}) by one block", knowledge_.to_string(end));
+    return Verdict::kProved;
   }
 
   // B = ctaid*C; E = min(B + C, X); step n of the block, 1 <= n: the rows [row, row + n) are those of this iteration.
@@ -336,12 +416,14 @@ class OperandCoverage {
 
   // B = ctaid*R; E = X; step grid*R.
   Verdict by_grid_stride(Obligation& o, const Polynomial& begin, const Polynomial& step, const Polynomial& end) {
+    if (tile_) return unknown(o, "tiles of rows are dealt by grid stride");
     const Polynomial groups(groups_);
     if (begin != groups * Polynomial::atom(execution_.block()) || step != groups * host_.grid()) {
       return unknown(o, "the loop over rows is neither chunked nor a grid stride");
     }
     if (dependence(end).block) return unknown(o, "the number of rows depends on the block");
     if (!knowledge_.shows(Polynomial((Wide{1} << 32) - 1) - end - step)) return unknown(o, "the last step may wrap");
+    count_ = end;
     o.method = fmt::format("rows [0, {}), grid stride of {} groups of {} lanes; mixed radix", knowledge_.to_string(end),
                            groups_, lanes_);
     return Verdict::kProved;
@@ -397,6 +479,16 @@ class OperandCoverage {
       }
     }
     if (groups.size() > 1 && !runs_.empty()) return unknown(o, "a run is moved in several ways");
+    // A check of host values alone is passed, or what fails it is written by another set.
+    for (const auto& group : groups) {
+      for (const auto& [predicate, holds] : uniform_way(*group[0])) {
+        if (is_loaded(predicate)) continue;
+        const bool other = std::any_of(groups.begin(), groups.end(), [&](const auto& set) {
+          return goes_other_way(uniform_way(*set[0]), predicate, holds);
+        });
+        if (!other) return unknown(o, fmt::format("a row is written only if {}", knowledge_.to_string(predicate)));
+      }
+    }
     if (!runs_.empty()) return cover_runs(o);
     std::string method;
     for (const auto& group : groups) {
@@ -442,22 +534,34 @@ class OperandCoverage {
     return std::nullopt;
   }
 
+  using Way = std::vector<std::pair<PredicateId, bool>>;
+
   // The way within a row that is the same for all lanes.
-  std::vector<std::pair<PredicateId, bool>> uniform_way(const StoreRecord& s) {
-    std::vector<std::pair<PredicateId, bool>> way;
+  Way uniform_way(const StoreRecord& s) {
+    Way way;
     for (size_t k = row_->path + 1; k < s.path.size(); ++k) {
       const PathStep& step = s.path[k];
-      if (step.loop < 0 && step.predicate != kNoPredicate && dependence(step.predicate).uniform()) {
+      if (step.loop < 0 && !step.certain && !takes_row(step) && step.predicate != kNoPredicate && dependence(step.predicate).uniform()) {
         way.emplace_back(step.predicate, step.holds);
       }
     }
     return way;
   }
-  bool same_checks(const StoreRecord& a, const StoreRecord& b) { return uniform_way(a) == uniform_way(b); }
+  bool same_way(const Way& a, const Way& b) const {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](const auto& x, const auto& y) {
+      return x.second == y.second && knowledge_.same(x.first, y.first);
+    });
+  }
+  bool goes_other_way(const Way& way, PredicateId predicate, bool holds) const {
+    return std::any_of(way.begin(), way.end(), [&](const auto& step) {
+      return step.second != holds && knowledge_.same(step.first, predicate);
+    });
+  }
+  bool same_checks(const StoreRecord& a, const StoreRecord& b) { return same_way(uniform_way(a), uniform_way(b)); }
   bool exclusive(const StoreRecord& a, const StoreRecord& b) {
-    const auto ways = uniform_way(b);
+    const Way other = uniform_way(b);
     for (const auto& [predicate, holds] : uniform_way(a)) {
-      if (std::find(ways.begin(), ways.end(), std::pair{predicate, !holds}) != ways.end()) return true;
+      if (goes_other_way(other, predicate, holds)) return true;
     }
     return false;
   }
@@ -465,10 +569,12 @@ class OperandCoverage {
   Verdict cover(Obligation& o, const std::vector<const StoreRecord*>& stores) {
     RowShape shape;
     std::vector<RowStore> rows;
-    std::vector<Polynomial> place;  // by dimension; what is the same for all lanes
-    if (!split_places(o, stores, shape, rows, place)) return Verdict::kUnknown;
-    const std::string distinct = distinct_rows(place);
-    if (distinct.empty()) return unknown(o, "two rows may have one place");
+    std::string distinct;
+    const bool columns =
+        std::any_of(stores.begin(), stores.end(), [](const StoreRecord* s) { return s->column.has_value(); });
+    if (columns ? !split_columns(o, stores, shape, rows, distinct) : !split_rows(o, stores, shape, rows, distinct)) {
+      return Verdict::kUnknown;
+    }
     const RowTiling tiling = tile_row(knowledge_, execution_, shape, rows, lane_, lanes_);
     if (tiling.verdict == Verdict::kRefuted) {
       o.method = "enumeration of lanes and waves";
@@ -482,17 +588,63 @@ class OperandCoverage {
     return tiling.verdict;
   }
 
-  // Do the indices tell the row? An atom is told modulo 2^32, which says all of a 32-bit value, by an equation in which
-  // it is the only one that is not, with the coefficient 1 or -1.
+  bool split_rows(Obligation& o, const std::vector<const StoreRecord*>& stores, RowShape& shape,
+                  std::vector<RowStore>& rows, std::string& distinct) {
+    std::vector<Polynomial> place;  // by dimension; what is the same for all lanes
+    if (unit_ != 1) return fails(o, "a store of several rows is not down a column");
+    if (!split_places(o, stores, shape, rows, place)) return false;
+    const bool placed = std::all_of(stores.begin(), stores.end(), [](const StoreRecord* s) { return s->placed; });
+    if (!placed) return fails(o, "an index of a store may lie beyond its extent");
+    distinct = distinct_rows(place);
+    if (distinct.empty()) return fails(o, "two rows may have one place");
+    return fills(place) || fails(o, "there may be more places than rows");
+  }
+
+  // Each store writes one element of unit_ rows; a row has an element in every column (columns.h).
+  bool split_columns(Obligation& o, const std::vector<const StoreRecord*>& stores, RowShape& shape,
+                     std::vector<RowStore>& rows, std::string& distinct) {
+    shape.element = operand_.element;
+    for (size_t k = 1; k < operand_.dims.size(); ++k) {
+      const auto& [extent, stride] = operand_.dims[k];
+      if (extent == Polynomial(1)) continue;
+      if (!extent.is_constant() || !stride.is_constant()) return fails(o, "the bytes of a row are no constant");
+      shape.bytes.push_back({static_cast<int64_t>(extent.constant()), static_cast<int64_t>(stride.constant())});
+    }
+    for (size_t s = 0; s < stores.size(); ++s) {
+      const std::optional<Column>& column = stores[s]->column;
+      if (!column) return fails(o, fmt::format("access {} is not down a column", stores[s]->access));
+      if (column->row != row_value_ || column->rows != unit_) {
+        return fails(o, fmt::format("access {} writes {} rows from {}, its thread takes {} from {}", stores[s]->access,
+                                    column->rows, knowledge_.to_string(column->row), unit_,
+                                    knowledge_.to_string(row_value_)));
+      }
+      RowStore row;
+      row.access = stores[s]->access;
+      row.width = operand_.element;
+      row.offset = column->offset;
+      if (!split_path(o, *stores[s], s == 0, row)) return false;
+      rows.push_back(std::move(row));
+    }
+    distinct = "columns of segments, which are disjoint by the caller's promise";
+    return true;
+  }
+
+  // Do the indices, each of which lies in its extent, tell the row? An atom is told by an equation in which it is the
+  // only one that is not, with the coefficient 1 or -1; modulo 2^32, which says all of a 32-bit value, by one that is
+  // known modulo 2^32.
   std::string distinct_rows(const std::vector<Polynomial>& place) {
     if (!runs_.empty()) return rows_ahead(place) ? "the indices tell the row" : "";
     std::vector<Atom> told;
     bool loaded = false;
-    std::vector<Polynomial> equations;  // values that are told
+    struct Equation {
+      Polynomial value;  // is told
+      bool exact;
+    };
+    std::vector<Equation> equations;
     for (const Polynomial& index : place) {
       if (index.is_constant()) continue;
       loaded = loaded || dependence(index).loaded;
-      equations.push_back(index);
+      equations.push_back({index, true});
     }
     const auto is_told = [&](Atom a) {
       const AtomKind kind = knowledge_.info(a).kind;
@@ -504,7 +656,7 @@ class OperandCoverage {
       for (size_t e = 0; e < equations.size(); ++e) {
         Atom open = 0;
         bool one = true;
-        const Polynomial equation = equations[e];
+        const auto [equation, exact] = equations[e];
         for (const Term& t : equation.terms()) {
           for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) {
             const Atom a = static_cast<Atom>(f);
@@ -513,22 +665,43 @@ class OperandCoverage {
             open = a;
           }
         }
-        if (open == 0 || !one || knowledge_.info(open).range.hi - knowledge_.info(open).range.lo >= Wide{1} << 32)
-          continue;
+        const Range range = knowledge_.info(open).range;
+        if (open == 0 || !one || (!exact && range.hi - range.lo >= Wide{1} << 32)) continue;
         told.push_back(open);
         changed = true;
         const Definition* d = knowledge_.definition(open);
-        if (d && knowledge_.info(open).kind == AtomKind::kBits) equations.push_back(d->a);
+        if (d && knowledge_.info(open).kind == AtomKind::kBits) equations.push_back({d->a, false});
+        if (d && knowledge_.info(open).kind == AtomKind::kNamed) equations.push_back({d->a, true});
         if (d &&
             (knowledge_.info(open).kind == AtomKind::kQuotient || knowledge_.info(open).kind == AtomKind::kRemainder) &&
             is_told(d->quotient) && is_told(d->remainder)) {
-          equations.push_back(d->a);
+          equations.push_back({d->a, true});
         }
       }
     }
     loaded_place_ = loaded_place_ && loaded;
-    if (is_told(variable_)) return "the indices tell the row";
+    if (knowledge_.shows(Polynomial(1) - count_)) return "there is one row";
+    // The row itself, or the row and what is told.
+    for (const Equation& e : equations) {
+      for (const int sign : {1, -1}) {
+        const Polynomial rest = e.value - row_value_.times({}, sign);
+        std::vector<Atom> atoms;
+        collect_atoms(rest, atoms);
+        if (e.exact && std::all_of(atoms.begin(), atoms.end(), is_told)) return "the indices tell the row";
+      }
+    }
+    if (!tile_ && is_told(variable_)) return "the indices tell the row";
     return loaded ? "distinct indices are the caller's promise" : "";
+  }
+
+  // Are there as many rows as places? Of places that were loaded that is the caller's promise.
+  bool fills(const std::vector<Polynomial>& place) {
+    Polynomial places(1);
+    for (size_t k = 0; k < place.size(); ++k) {
+      if (dependence(place[k]).loaded) return true;
+      if (place_dims_[k]) places = knowledge_.product_of(places, operand_.dims[k].extent);
+    }
+    return knowledge_.shows(places - count_) && knowledge_.shows(count_ - places);
   }
 
   // offset = Σ index*stride + rest. An index that is free of the lane and no constant places the row.
@@ -542,19 +715,9 @@ class OperandCoverage {
     index.assign(dims, {});
     Polynomial& rest = place.rest = s.offset;
     for (size_t k = 0; k < dims; ++k) {
-      const Polynomial& stride = operand_.dims[k].stride;
-      if (stride.is_constant()) continue;
-      if (stride.terms().size() != 1 || stride.terms()[0].monomial.degree() != 1) {
-        return fails(o, "a stride is no multiple of a parameter");
-      }
-      const auto& [symbol, factor] = stride.terms()[0];
-      for (const Term& t : rest.terms()) {
-        Monomial cofactor;
-        if (!prove::divide(t.monomial, symbol, cofactor)) continue;
-        if (t.coefficient % factor != 0) return fails(o, "an offset is no multiple of its stride");
-        index[k] = index[k] + Polynomial::term(cofactor, t.coefficient / factor);
-      }
-      rest = rest - index[k].times(symbol, factor);
+      if (operand_.dims[k].stride.is_constant()) continue;
+      const auto within = [&](Monomial m) { return m.is_one() || !dependence(Polynomial::term(m, 1)).uniform(); };
+      if (!take_index(operand_, k, rest, index[k], within)) return fails(o, "an offset is no multiple of its stride");
     }
     // What is left belongs to constant strides: the part that is free of the lane, to the dimension that divides it.
     const Polynomial fixed = rest.filter(
@@ -593,11 +756,13 @@ class OperandCoverage {
       indices.push_back(std::move(own.index));
       rests.push_back(std::move(own.rest));
     }
+    place_dims_ = places_row;
     shape.element = operand_.element;
     std::vector<size_t> axis;
     for (size_t k = 0; k < dims; ++k) {
       const OperandDim& d = operand_.dims[k];
-      if (places_row[k] || d.extent == Polynomial(1)) continue;
+      const bool steps = std::any_of(indices.begin(), indices.end(), [&](const auto& i) { return !i[k].is_zero(); });
+      if (places_row[k] || (d.extent == Polynomial(1) && !steps)) continue;
       if (!d.extent.is_constant()) return fails(o, fmt::format("dimension {} has no index and no constant extent", k));
       const auto extent = static_cast<int64_t>(d.extent.constant());
       if (d.stride.is_constant()) {
@@ -616,8 +781,6 @@ class OperandCoverage {
         if (places_row[k]) {
           if (s == 0) place[k] = indices[0][k];
           if (indices[s][k] != place[k]) return fails(o, "two stores of a row differ in the row's place");
-        } else if (operand_.dims[k].extent == Polynomial(1) && !indices[s][k].is_zero()) {
-          return fails(o, fmt::format("dimension {} has extent 1 and an index", k));
         }
       }
       for (size_t k : axis) row.axes.push_back(indices[s][k]);
@@ -656,13 +819,15 @@ class OperandCoverage {
       if (step.loop >= 0) {
         const bool is_run = std::any_of(runs_.begin(), runs_.end(), [&](const Run& r) { return r.loop == step.loop; });
         if (!is_run) row.loops.push_back(step.loop);
+      } else if (step.certain || takes_row(step)) {
+        continue;
       } else if (!add(step.predicate, step.holds)) {
         return fails(o, "a store stands under an unknown condition");
       }
     }
     if (store.guard != kNoPredicate && !add(store.guard, true)) return fails(o, "a guard is unknown");
     if (first) first_checks_ = checks, checks_ = checks.size();
-    if (checks != first_checks_) return fails(o, "two stores of a row stand under different checks");
+    if (!same_way(checks, first_checks_)) return fails(o, "two stores of a row stand under different checks");
     return true;
   }
 
@@ -691,6 +856,11 @@ class OperandCoverage {
   };
   std::vector<Run> runs_;  // in the order of execution; empty: the loop over rows takes them one by one
   Polynomial run_;
+  Polynomial count_;               // of rows
+  bool tile_ = false;              // the loop goes by tiles of rows
+  int64_t unit_ = 1;               // rows that a group takes at once
+  Polynomial row_value_, end_;     // the first of them; where the chunk ends
+  std::vector<bool> place_dims_;  // dimensions that an index of the row has
   std::vector<std::pair<PredicateId, bool>> first_checks_;
   size_t checks_ = 0;
   bool loaded_place_ = true;

@@ -20,9 +20,11 @@
 // is unknown.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/prove/columns.h"
 #include "codegen/prove/execute.h"
 #include "codegen/prove/prove.h"
 
@@ -34,7 +36,9 @@ struct StoreRecord {
   int operand = -1;
   int width = 0;
   Polynomial offset;
-  bool exact = false;  // no part of the offset wraps
+  bool exact = false;   // no part of the offset wraps
+  bool placed = false;  // every index of the offset lies in its extent
+  std::optional<Column> column;
   std::vector<PathStep> path;
   PredicateId guard = kNoPredicate;
   int loop = -1;

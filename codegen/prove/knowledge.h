@@ -38,6 +38,8 @@ namespace tailor::codegen::prove {
   X(kQuotient, "floor of a polynomial by a constant")                     \
   X(kRemainder, "the remainder of that division")                         \
   X(kMulHigh, "the high half of a product by a constant")                 \
+  X(kRatio, "floor of a polynomial by another, at least 1")               \
+  X(kReciprocal, "the high half of twice a polynomial by the host's multiplier for another") \
   X(kMin, "the smaller of two polynomials")                               \
   X(kMax, "the larger of two polynomials")                                \
   X(kNamed, "a polynomial, equal to it")                                  \
@@ -54,8 +56,8 @@ enum class AtomKind : uint8_t {
 using PredicateId = uint32_t;
 inline constexpr PredicateId kNoPredicate = ~uint32_t{0};
 
-// a = number * q + r for quotients and remainders; predicate ? a : b; min(a, b); floor(a * number / 2^w); a mod number;
-// a op b where number is the kernel::Op.
+// a = number * q + r for quotients and remainders; predicate ? a : b; min(a, b); floor(a * number / 2^w); floor(a / b);
+// a mod number; a op b where number is the kernel::Op.
 struct Definition {
   Polynomial a, b;
   Wide number = 0;
@@ -113,6 +115,14 @@ class Knowledge {
   // n as the remainder of a division that was made before, if it is one: n - d*floor(n / d).
   Polynomial fold_remainder(Polynomial p) const;
 
+  // From now on product = rest*factor, none of them negative.
+  void define_product(const Polynomial& product, const Polynomial& rest, const Polynomial& factor);
+  Polynomial product_of(const Polynomial& rest, const Polynomial& factor) const;
+  // Where 0 <= n < rest*factor for a product: both are at least 1.
+  void learn_factors(const Polynomial& n, const Polynomial& factor);
+  // floor(n / d), 0 <= n < 2^31 and d >= 1 here: d*q <= n < d*q + d, and q < rest where n < rest*d is a product.
+  Polynomial ratio(const Polynomial& n, const Polynomial& d);
+
   // An atom that is equal to p, which is not negative here; the same for the same p.
   Atom name(const Polynomial& p);
 
@@ -121,7 +131,7 @@ class Knowledge {
   void define(Polynomial p) { lemmas_.push_back(std::move(p)); }  // p >= 0 wherever its atoms exist
   void assume(PredicateId p, bool holds);
   bool shows(const Polynomial& p);                // p >= 0
-  bool shows(PredicateId p, bool holds);
+  bool same(PredicateId p, PredicateId q) const;  // made in the same way of the same values
   // How long a search may take: facts in a row, polynomials visited, selections split (before anything else is tried).
   struct Effort {
     int depth, quota, splits;
@@ -130,6 +140,7 @@ class Knowledge {
   static constexpr Effort kQuick{4, 40, 0, false}, kInductive{5, 60, 3, true}, kThorough{14, 300, 3, false};
   bool shows(const Polynomial& p, const Effort& effort);
   bool shows_quickly(const Polynomial& p) { return shows(p, kQuick); }
+  bool shows_quickly(PredicateId p, bool holds);
   bool is_mentioned(Atom a) const;  // is anything assumed of it?
   bool shows_multiple(const Polynomial& p, int64_t of) const;
   Range range(const Polynomial& p) const;
@@ -150,7 +161,7 @@ class Knowledge {
 
   // Forgets atoms too: for a walk that is made again.
   struct Checkpoint {
-    size_t atoms, definitions, predicates, lemmas, divisions, named;
+    size_t atoms, definitions, predicates, lemmas, divisions, named, ratios;
     Mark facts;
   };
   Checkpoint checkpoint() const;
@@ -172,6 +183,7 @@ class Knowledge {
   Polynomial rounded(const Polynomial& p) const;
   Wide known_divisor(Atom a, int64_t of) const;
   void changed() { state_ = ++states_; }
+  bool is_below(const Polynomial& n, const Polynomial& bound) const;
   bool search(const Polynomial& p, int depth, int& quota, int used);
   bool pay_for(const Polynomial& p, const Term& term, Wide least, int depth, int& quota, int used);
   bool split(const Polynomial& p, const Effort& effort);
@@ -184,7 +196,11 @@ class Knowledge {
   std::vector<Definition> definitions_;
   std::vector<Predicate> predicates_;
   std::vector<int> divisions_;  // of definitions_
-  std::vector<Atom> named_;
+  std::vector<Atom> named_, ratios_;
+  struct Product {
+    Polynomial product, rest, factor;
+  };
+  std::vector<Product> products_;
   std::vector<Polynomial> lemmas_, facts_;
   std::vector<Change> trail_;
   uint64_t state_ = 0, states_ = 0;  // a number for what is assumed; forget() brings the old one back

@@ -82,7 +82,7 @@ Expected<Proof> prove(const Subject& subject, const Options& options) {
   proof.obligations.reserve(3 * subject.program.accesses.size() + 8);
   std::vector<StoreRecord> stores;
   Execution execution(subject, knowledge, host, [&](const AccessPoint& point) {
-    prove_access(subject, host, knowledge, point, options.explain, proof.obligations);
+    const bool placed = prove_access(subject, host, knowledge, point, options.explain, proof.obligations);
     if (point.instruction.op != kernel::Op::kStore || point.pointer.operand < 0 || knowledge.unreachable()) return;
     StoreRecord store;
     store.access = point.instruction.access;
@@ -90,6 +90,9 @@ Expected<Proof> prove(const Subject& subject, const Options& options) {
     store.width = kernel::bytes_of(point.instruction.memory_type);
     for (const ByteOffset& o : point.pointer.offsets) store.offset = store.offset + o.value;
     store.exact = proof.obligations.back().verdict == Verdict::kProved;  // the overflow of this access
+    store.placed = placed;
+    const Operand& operand = host.operands()[static_cast<size_t>(store.operand)];
+    if (!operand.is_shared) store.column = find_column(operand, store.offset, store.width, knowledge);
     store.path.assign(point.path.begin(), point.path.end());
     store.guard = point.guard;
     store.loop = point.loop;
