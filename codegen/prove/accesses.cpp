@@ -35,7 +35,8 @@ class AccessProof {
       offset = offset + value;
       if (!o.narrow || !narrow || value.is_constant() || (operand && operand->is_shared)) continue;
       // A part of an index tuple reaches no further than the whole operand.
-      narrow = present && operand->limit < kNarrow && (index_tuple(*operand, value, 0, true) || inside(*operand, value, 0));
+      narrow =
+          present && operand->limit < kNarrow && (index_tuple(*operand, value, 0, true) || inside(*operand, value, 0));
     }
     bool high = false, enumerated = false;
     if (present && operand->is_shared) {
@@ -46,10 +47,10 @@ class AccessProof {
       high = tuple_ || inside(*operand, offset, width);
     }
     const int facts = knowledge_.facts_used();
-    const bool aligned =
-        enumerated || (named && narrow && knowledge_.shows_multiple(operand->base, align) &&
-                       knowledge_.shows_multiple(offset, align));
-    add(Claim::kBounds, high,
+    const bool aligned = enumerated || (named && narrow && knowledge_.shows_multiple(operand->base, align) &&
+                                        knowledge_.shows_multiple(offset, align));
+    add(
+        Claim::kBounds, high,
         [&] {
           return operand ? fmt::format("0 <= {} <= {} - {}", knowledge_.to_string(offset),
                                        knowledge_.to_string(operand->bytes), width)
@@ -64,12 +65,12 @@ class AccessProof {
           if (tuple_) return std::string("every index lies in its extent");
           return facts == 0 ? std::string("ranges") : fmt::format("path conditions times strides, {} facts", facts);
         });
-    add(Claim::kAlignment, aligned,
-        [&] {
-          return fmt::format("{} + {} is a multiple of {}", claimed, knowledge_.to_string(offset), align);
-        },
+    add(
+        Claim::kAlignment, aligned,
+        [&] { return fmt::format("{} + {} is a multiple of {}", claimed, knowledge_.to_string(offset), align); },
         [&] { return std::string(enumerated ? "enumeration" : "divisors of base, strides and constants"); });
-    add(Claim::kOverflow, narrow && present,
+    add(
+        Claim::kOverflow, narrow && present,
         [&] {
           std::string text;
           for (const ByteOffset& o : point_.pointer.offsets) {

@@ -42,8 +42,10 @@ std::optional<Column> column_of(const Operand& operand, const Polynomial& offset
     column.row = column.row + Polynomial::term(t.monomial, t.coefficient / operand.element);
   }
   column.rows = width / operand.element;
-  const bool inside = width % operand.element == 0 && knowledge.shows(segment->begin) &&
-                      knowledge.shows(column.row - segment->begin) &&
+  column.begin = segment->begin;
+  column.end = segment->end;
+  const bool inside = width % operand.element == 0 && knowledge.shows_multiple(segment->begin, column.rows) &&
+                      knowledge.shows(segment->begin) && knowledge.shows(column.row - segment->begin) &&
                       knowledge.shows(segment->end - column.row - Polynomial(column.rows)) &&
                       knowledge.shows(operand.dims[0].extent - segment->end);
   return inside ? std::optional(column) : std::nullopt;

@@ -52,8 +52,8 @@ const Evaluation::Cell& Evaluation::cell(Atom a) {
   if (kind == AtomKind::kSelect) {
     if (const std::optional<bool> first = value(d->predicate)) result = value(*first ? d->a : d->b);
   } else if (const std::optional<Wide> x = value(d->a)) {
-    const bool binary = kind == AtomKind::kMin || kind == AtomKind::kMax || kind == AtomKind::kBitwise ||
-                        kind == AtomKind::kRatio;
+    const bool binary =
+        kind == AtomKind::kMin || kind == AtomKind::kMax || kind == AtomKind::kBitwise || kind == AtomKind::kRatio;
     const std::optional<Wide> y = binary ? value(d->b) : std::nullopt;
     if (kind == AtomKind::kNamed) result = *x;
     if (kind == AtomKind::kQuotient) result = floor_div(*x, d->number);

@@ -37,7 +37,7 @@ struct Pointer {
 struct PathStep {
   PredicateId predicate = kNoPredicate;
   bool holds = true;
-  int loop = -1;  // of Execution::loops, when this is a loop's condition
+  int loop = -1;         // of Execution::loops, when this is a loop's condition
   bool certain = false;  // the other way is never taken, whatever was loaded
 };
 

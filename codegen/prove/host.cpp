@@ -208,6 +208,9 @@ void Host::define_products() {
       const Polynomial& condition = symbols_[static_cast<size_t>(each.unless_zero)];
       if (knowledge_.range(condition).lo < 1) continue;
     }
+    const bool negative = std::any_of(each.factors.begin(), each.factors.end(),
+                                      [&](uint16_t factor) { return knowledge_.range(symbols_[factor]).lo < 0; });
+    if (negative) continue;
     Polynomial product(1);
     std::vector<Polynomial> factors;
     for (uint16_t factor : each.factors) {

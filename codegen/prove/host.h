@@ -64,9 +64,9 @@ struct Operand {
   Wide limit = 0;    // bytes <= limit
 };
 
-// Moves from `rest` to `index` what steps along dimension k, whose stride is a constant times a symbol. Less than a step
-// is left for a later dimension whose stride has the same symbol, and so is what `is_finer`. False: there is none, or
-// the stride is of another form.
+// Moves from `rest` to `index` what steps along dimension k, whose stride is a constant times a symbol. Less than a
+// step is left for a later dimension whose stride has the same symbol, and so is what `is_finer`. False: there is none,
+// or the stride is of another form.
 //   strides 256*s, s and rest = 512*p*s + 64*s + 16:   index 2*p, rest 64*s + 16;   then index 64, rest 16
 bool take_index(const Operand& operand, size_t k, Polynomial& rest, Polynomial& index,
                 const std::function<bool(Monomial)>& is_finer);

@@ -6,7 +6,6 @@
 namespace tailor::codegen::prove {
 namespace {
 
-
 Wide clamp(Wide x) { return std::clamp(x, -kInfinity, kInfinity); }
 
 Wide product(Wide a, Wide b) {
@@ -377,8 +376,8 @@ void Knowledge::forget(Mark m) {
 }
 
 Knowledge::Checkpoint Knowledge::checkpoint() const {
-  return {atoms_.size(), definitions_.size(), predicates_.size(), lemmas_.size(), divisions_.size(), named_.size(),
-          ratios_.size(), mark()};
+  return {atoms_.size(),     definitions_.size(), predicates_.size(), lemmas_.size(),
+          divisions_.size(), named_.size(),       ratios_.size(),     mark()};
 }
 
 void Knowledge::rewind(const Checkpoint& c) {
@@ -477,8 +476,8 @@ bool Knowledge::pay_for(const Polynomial& p, const Term& term, Wide least, int d
       if (!not_negative(cofactor)) continue;
       const Wide bound = term.coefficient < 0 ? ranges_[a].hi : ranges_[a].lo;
       if (magnitude(bound) == kInfinity || (magnitude(bound) <= kSmall) != small) continue;
-      const Polynomial fact = term.coefficient < 0 ? Polynomial(bound) - Polynomial::atom(a)
-                                                   : Polynomial::atom(a) - Polynomial(bound);
+      const Polynomial fact =
+          term.coefficient < 0 ? Polynomial(bound) - Polynomial::atom(a) : Polynomial::atom(a) - Polynomial(bound);
       if (pay(fact, term.coefficient < 0 ? -1 : 1, cofactor)) return true;
     }
     return false;
@@ -547,12 +546,13 @@ bool Knowledge::shows(const Polynomial& p, const Effort& effort) {
     facts_used_ = 0;
     return true;
   }
-  const bool selects = effort.split_first && effort.splits > 0 && std::any_of(p.terms().begin(), p.terms().end(), [&](const Term& t) {
-    for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) {
-      if (atoms_[static_cast<Atom>(f)].kind == AtomKind::kSelect) return true;
-    }
-    return false;
-  });
+  const bool selects =
+      effort.split_first && effort.splits > 0 && std::any_of(p.terms().begin(), p.terms().end(), [&](const Term& t) {
+        for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) {
+          if (atoms_[static_cast<Atom>(f)].kind == AtomKind::kSelect) return true;
+        }
+        return false;
+      });
   for (int depth = 2; !selects; depth = std::min(2 * depth, effort.depth)) {
     int quota = effort.quota * depth / effort.depth;
     cut_short_ = false;

@@ -3,10 +3,12 @@
 // Worked example. Under 0 <= page < pool_pages (a branch taken), page_stride >= 0 and the host's invariant
 //     2^31 - 2 - (pool_pages - 1)*page_stride - 2046 >= 0          (an operand spans at most 2^31 bytes)
 // the question  2^32 - 1 - page*page_stride >= 0  is answered by
-//     - page*page_stride  >=  - (pool_pages - 1)*page_stride       the fact  pool_pages - 1 - page >= 0  times page_stride
+//     - page*page_stride  >=  - (pool_pages - 1)*page_stride       the fact  pool_pages - 1 - page >= 0  times
+//     page_stride
 //     - (pool_pages - 1)*page_stride  >=  2048 - 2^31              the invariant
 // `shows` searches such certificates: it adds non-negative multiples of facts (a fact may be multiplied by atoms that
-// are not negative) until intervals decide. For integers p >= 0 follows from k*p + (k - 1) >= 0. "No" means "not shown".
+// are not negative) until intervals decide. For integers p >= 0 follows from k*p + (k - 1) >= 0. "No" means "not
+// shown".
 //
 // An atom stands for a mathematical integer. The value of an instruction of width w is a polynomial p with
 // bits = p mod 2^w; `as_unsigned` and `as_signed` give the integer that the bits denote where p can be shown to be it.
@@ -28,23 +30,23 @@
 namespace tailor::codegen::prove {
 
 // name, meaning
-#define TAILOR_ATOM_KINDS(X)                                              \
-  X(kSymbol, "a host value of the operation's schema")                    \
-  X(kHost, "a number that the launch plan computes, or one of the device") \
-  X(kThread, "thread or block index")                                     \
-  X(kLoad, "what a load returned: any value of its type")                 \
-  X(kLoop, "a value carried by a loop, at the start of some iteration")   \
-  X(kSelect, "one of two polynomials, by a predicate")                    \
-  X(kQuotient, "floor of a polynomial by a constant")                     \
-  X(kRemainder, "the remainder of that division")                         \
-  X(kMulHigh, "the high half of a product by a constant")                 \
-  X(kRatio, "floor of a polynomial by another, at least 1")               \
+#define TAILOR_ATOM_KINDS(X)                                                                 \
+  X(kSymbol, "a host value of the operation's schema")                                       \
+  X(kHost, "a number that the launch plan computes, or one of the device")                   \
+  X(kThread, "thread or block index")                                                        \
+  X(kLoad, "what a load returned: any value of its type")                                    \
+  X(kLoop, "a value carried by a loop, at the start of some iteration")                      \
+  X(kSelect, "one of two polynomials, by a predicate")                                       \
+  X(kQuotient, "floor of a polynomial by a constant")                                        \
+  X(kRemainder, "the remainder of that division")                                            \
+  X(kMulHigh, "the high half of a product by a constant")                                    \
+  X(kRatio, "floor of a polynomial by another, at least 1")                                  \
   X(kReciprocal, "the high half of twice a polynomial by the host's multiplier for another") \
-  X(kMin, "the smaller of two polynomials")                               \
-  X(kMax, "the larger of two polynomials")                                \
-  X(kNamed, "a polynomial, equal to it")                                  \
-  X(kBitwise, "and, or, xor of two polynomials")                          \
-  X(kBits, "a polynomial modulo 2^w, read as signed")                     \
+  X(kMin, "the smaller of two polynomials")                                                  \
+  X(kMax, "the larger of two polynomials")                                                   \
+  X(kNamed, "a polynomial, equal to it")                                                     \
+  X(kBitwise, "and, or, xor of two polynomials")                                             \
+  X(kBits, "a polynomial modulo 2^w, read as signed")                                        \
   X(kOpaque, "anything")
 
 enum class AtomKind : uint8_t {
@@ -73,7 +75,7 @@ struct Range {
 
 struct AtomInfo {
   AtomKind kind = AtomKind::kOpaque;
-  std::string_view name;  // empty where a definition says more
+  std::string_view name;               // empty where a definition says more
   Range range;                         // where it was made; now: Knowledge::range
   int64_t modulus = 1, remainder = 0;  // as known now
   int definition = -1;
@@ -87,9 +89,9 @@ struct Predicate {
   bool value = false;  // kConstant
   kernel::Compare relation = kernel::Compare::kEq;
   int width = 32;
-  Polynomial a, b;                              // kCompare
+  Polynomial a, b;                                 // kCompare
   PredicateId x = kNoPredicate, y = kNoPredicate;  // kAnd, kOr, kNot
-  std::vector<Atom> parents;                    // kOpaque
+  std::vector<Atom> parents;                       // kOpaque
 };
 
 class Knowledge {
@@ -127,7 +129,7 @@ class Knowledge {
   Atom name(const Polynomial& p);
 
   // ---- facts
-  void assume(Polynomial p);                     // p >= 0, until forgotten
+  void assume(Polynomial p);                                      // p >= 0, until forgotten
   void define(Polynomial p) { lemmas_.push_back(std::move(p)); }  // p >= 0 wherever its atoms exist
   void assume(PredicateId p, bool holds);
   bool shows(const Polynomial& p);                // p >= 0

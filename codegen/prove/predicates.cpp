@@ -172,7 +172,8 @@ bool Knowledge::shows_quickly(PredicateId id, bool holds) {
     case Predicate::Kind::kAnd:
     case Predicate::Kind::kOr: {
       const bool both = holds == (p.kind == Predicate::Kind::kAnd);
-      return both ? shows_quickly(p.x, holds) && shows_quickly(p.y, holds) : shows_quickly(p.x, holds) || shows_quickly(p.y, holds);
+      return both ? shows_quickly(p.x, holds) && shows_quickly(p.y, holds)
+                  : shows_quickly(p.x, holds) || shows_quickly(p.y, holds);
     }
     case Predicate::Kind::kNot:
       return shows_quickly(p.x, !holds);
@@ -182,8 +183,8 @@ bool Knowledge::shows_quickly(PredicateId id, bool holds) {
       break;
   }
   const Compare relation = holds ? p.relation : negated(p.relation);
-  const bool is_unsigned = relation == Compare::kUlt || relation == Compare::kUle || relation == Compare::kUgt ||
-                           relation == Compare::kUge;
+  const bool is_unsigned =
+      relation == Compare::kUlt || relation == Compare::kUle || relation == Compare::kUgt || relation == Compare::kUge;
   const std::optional<Polynomial> a = is_unsigned ? as_unsigned(p.a, p.width) : as_signed(p.a, p.width);
   const std::optional<Polynomial> b = is_unsigned ? as_unsigned(p.b, p.width) : as_signed(p.b, p.width);
   if (!a || !b) return false;
@@ -233,8 +234,8 @@ std::string Knowledge::name(Atom a) const {
     case AtomKind::kNamed:
       return fmt::format("({})", to_string(d->a));
     case AtomKind::kBitwise:
-      return fmt::format("({} {} {})", to_string(d->a), kernel::to_string(static_cast<kernel::Op>(static_cast<int>(d->number))),
-                         to_string(d->b));
+      return fmt::format("({} {} {})", to_string(d->a),
+                         kernel::to_string(static_cast<kernel::Op>(static_cast<int>(d->number))), to_string(d->b));
     case AtomKind::kMulHigh:
       return fmt::format("mulhi({}, {})", to_string(d->a), prove::to_string(d->number));
     default:

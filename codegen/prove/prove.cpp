@@ -34,7 +34,7 @@ bool is_safety(Claim claim) {
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
-#define X(name, text)  \
+#define X(name, text) \
   case Verdict::name: \
     return text;
     TAILOR_PROVE_VERDICTS(X)
@@ -44,8 +44,8 @@ std::string_view to_string(Verdict verdict) {
 }
 
 size_t Proof::count(Verdict verdict) const {
-  return static_cast<size_t>(std::count_if(obligations.begin(), obligations.end(),
-                                           [&](const Obligation& o) { return o.verdict == verdict; }));
+  return static_cast<size_t>(
+      std::count_if(obligations.begin(), obligations.end(), [&](const Obligation& o) { return o.verdict == verdict; }));
 }
 
 const Obligation* Proof::first(Verdict verdict) const {
@@ -72,9 +72,8 @@ Verdict Proof::safety() const {
 
 Expected<Proof> prove(const Subject& subject, const Options& options) {
   if (subject.plan.parameters.size() != subject.program.parameters.size()) {
-    return invalid_argument(fmt::format("the plan has {} parameters, kernel @{} has {}",
-                                        subject.plan.parameters.size(), subject.program.entry,
-                                        subject.program.parameters.size()));
+    return invalid_argument(fmt::format("the plan has {} parameters, kernel @{} has {}", subject.plan.parameters.size(),
+                                        subject.program.entry, subject.program.parameters.size()));
   }
   Knowledge knowledge;
   Host host(subject, knowledge);

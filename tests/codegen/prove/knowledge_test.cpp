@@ -196,9 +196,8 @@ TEST(Knowledge, ComparisonsAreThoseOfTheMachine) {
               if (is != holds) continue;
               EXPECT_FALSE(knowledge.unreachable());
               const Range r = knowledge.range(Polynomial::atom(x));
-              EXPECT_TRUE(r.lo <= value && value <= r.hi)
-                  << to_string(relation) << " " << holds << " " << value << " of [" << low << ", " << high << "] with "
-                  << other;
+              EXPECT_TRUE(r.lo <= value && value <= r.hi) << to_string(relation) << " " << holds << " " << value
+                                                          << " of [" << low << ", " << high << "] with " << other;
             }
             knowledge.forget(mark);
           }

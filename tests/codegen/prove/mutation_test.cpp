@@ -29,8 +29,8 @@ constexpr int kRuns = 4, kMoreRuns = 24;
 struct Run {
   test::Scenario scenario;
   Launch launch;
-  test::Memory after;  // of the program itself
-  uint64_t bytes = 0;  // that it writes
+  test::Memory after;                                  // of the program itself
+  uint64_t bytes = 0;                                  // that it writes
   std::map<std::string, std::vector<bool>> untouched;  // of a copy: bytes that it does not write
 };
 
@@ -52,8 +52,7 @@ class Campaign {
  public:
   explicit Campaign(const LoweredKey& key) : key_(key), random_(17), whole_(key.key.op() == OpId::kCopy) {
     while (runs_.size() < kRuns) add_run();
-    row_bytes_ = key.key.get(KeyField::kHeads) * key.key.get(KeyField::kHeadDim)
-                 << key.key.get(KeyField::kElementLog2);
+    row_bytes_ = key.key.get(KeyField::kHeads) * key.key.get(KeyField::kHeadDim) << key.key.get(KeyField::kElementLog2);
   }
 
   // In the first scenarios; where they show nothing and `thorough` asks for it, in more.
@@ -108,8 +107,8 @@ class Campaign {
       seen.differs = seen.differs || !wrong.empty() || test::differ(memory, run.after);
       const uint64_t bytes = bytes_stored(counts);
       if (!wrong.empty()) continue;
-      const bool part = whole_ ? bytes != run.bytes || untouched(program, run, memory) != run.untouched
-                               : bytes % row_bytes_ != 0;
+      const bool part =
+          whole_ ? bytes != run.bytes || untouched(program, run, memory) != run.untouched : bytes % row_bytes_ != 0;
       seen.part_of_row = seen.part_of_row || part;
     }
     return seen;
@@ -223,7 +222,8 @@ TEST(Mutants, AreRefusedByTheProofsOrSeenByARun) {
     }
   }
   Tally sum;
-  std::printf("%-10s %8s %8s %8s %11s   %s\n", "mutation", "refuted", "unknown", "by run", "no change", "refused: seen by a run / not");
+  std::printf("%-10s %8s %8s %8s %11s   %s\n", "mutation", "refuted", "unknown", "by run", "no change",
+              "refused: seen by a run / not");
   const auto row = [](const char* name, const Tally& t) {
     std::printf("%-10s %8d %8d %8d %11d   %d / %d\n", name, t.refuted, t.unknown, t.run, t.equivalent, t.also_observed,
                 t.needless);
