@@ -15,7 +15,8 @@ Expected<prove::Proof> prove_lowered(const Key& key, const tile::Program& tile, 
   const FactSet facts = facts_of(key);
   const prove::Subject subject{lowered.program, lowered.plan,           tile.views(),
                                tile.status(),   facts,                  symbols_of(key.op()),
-                               key.get(KeyField::kIndex64) != 0};
+                               key.get(KeyField::kIndex64) != 0,
+                               products_of(key.op())};
   return prove::prove(subject, {explain, true});
 }
 

@@ -17,7 +17,7 @@ class AccessProof {
               std::vector<Obligation>& out)
       : subject_(subject), host_(host), knowledge_(knowledge), point_(point), explain_(explain), out_(out) {}
 
-  void run() {
+  bool run() {
     const Knowledge::Mark scope = knowledge_.mark();
     if (point_.guard != kNoPredicate) knowledge_.assume(point_.guard, true);
     const Operand* operand =
@@ -35,21 +35,22 @@ class AccessProof {
       offset = offset + value;
       if (!o.narrow || !narrow || value.is_constant() || (operand && operand->is_shared)) continue;
       // A part of an index tuple reaches no further than the whole operand.
-      narrow = present && operand->limit < kNarrow && (index_tuple(*operand, value, 0) || inside(*operand, value, 0));
+      narrow =
+          present && operand->limit < kNarrow && (index_tuple(*operand, value, 0, true) || inside(*operand, value, 0));
     }
     bool high = false, enumerated = false;
     if (present && operand->is_shared) {
       enumerated = high = narrow = enumerable(offset) && every_thread(offset, width, align, *operand);
       if (!high) narrow = high = inside(*operand, offset, width) && narrow_parts(*operand);
     } else if (present && narrow) {
-      tuple_ = index_tuple(*operand, offset, width);
+      tuple_ = index_tuple(*operand, offset, width, false);
       high = tuple_ || inside(*operand, offset, width);
     }
     const int facts = knowledge_.facts_used();
-    const bool aligned =
-        enumerated || (named && narrow && knowledge_.shows_multiple(operand->base, align) &&
-                       knowledge_.shows_multiple(offset, align));
-    add(Claim::kBounds, high,
+    const bool aligned = enumerated || (named && narrow && knowledge_.shows_multiple(operand->base, align) &&
+                                        knowledge_.shows_multiple(offset, align));
+    add(
+        Claim::kBounds, high,
         [&] {
           return operand ? fmt::format("0 <= {} <= {} - {}", knowledge_.to_string(offset),
                                        knowledge_.to_string(operand->bytes), width)
@@ -64,12 +65,12 @@ class AccessProof {
           if (tuple_) return std::string("every index lies in its extent");
           return facts == 0 ? std::string("ranges") : fmt::format("path conditions times strides, {} facts", facts);
         });
-    add(Claim::kAlignment, aligned,
-        [&] {
-          return fmt::format("{} + {} is a multiple of {}", claimed, knowledge_.to_string(offset), align);
-        },
+    add(
+        Claim::kAlignment, aligned,
+        [&] { return fmt::format("{} + {} is a multiple of {}", claimed, knowledge_.to_string(offset), align); },
         [&] { return std::string(enumerated ? "enumeration" : "divisors of base, strides and constants"); });
-    add(Claim::kOverflow, narrow && present,
+    add(
+        Claim::kOverflow, narrow && present,
         [&] {
           std::string text;
           for (const ByteOffset& o : point_.pointer.offsets) {
@@ -80,35 +81,29 @@ class AccessProof {
         },
         [&] { return std::string(subject_.index64 ? "64-bit offsets" : "bytes of the operand <= 2^31"); });
     knowledge_.forget(scope);
+    return tuple_;
   }
 
  private:
   // offset = Σ index*stride + rest with every index in [0, extent) and 0 <= rest, rest + width <= element + Σ (extent -
-  // 1)*stride over the dimensions whose stride is a constant.
-  bool index_tuple(const Operand& operand, const Polynomial& offset, int width) {
+  // 1)*stride over the dimensions whose stride is a constant. A stride may be negative, but for `narrow`, of a part of
+  // an offset: the part is then at most the bytes of the operand.
+  bool index_tuple(const Operand& operand, const Polynomial& offset, int width, bool narrow) {
     Polynomial rest = offset;
-    Wide room = operand.element - width;
-    if (operand.is_shared) room = operand.limit - width;
-    for (const OperandDim& d : operand.dims) {
+    Polynomial room(operand.element - width);
+    if (operand.is_shared) room = Polynomial(operand.limit - width);
+    for (size_t k = 0; k < operand.dims.size(); ++k) {
+      const OperandDim& d = operand.dims[k];
       if (d.stride.is_constant()) {
-        if (d.stride.is_zero()) continue;
-        if (!d.extent.is_constant()) return false;
-        room += (d.extent.constant() - 1) * d.stride.constant();
+        room = room + (d.extent - Polynomial(1)) * d.stride;
         continue;
       }
-      if (d.stride.terms().size() != 1 || d.stride.terms()[0].monomial.degree() != 1) return false;
-      const auto& [symbol, factor] = d.stride.terms()[0];
+      if (narrow && knowledge_.range(d.stride).lo < 0) return false;
       Polynomial index;
-      for (const Term& t : rest.terms()) {
-        Monomial cofactor;
-        if (!prove::divide(t.monomial, symbol, cofactor)) continue;
-        if (t.coefficient % factor != 0) return false;
-        index = index + Polynomial::term(cofactor, t.coefficient / factor);
-      }
-      rest = rest - index.times(symbol, factor);
+      if (!take_index(operand, k, rest, index, [](Monomial m) { return m.is_one(); })) return false;
       if (!knowledge_.shows(index) || !knowledge_.shows(d.extent - Polynomial(1) - index)) return false;
     }
-    return knowledge_.shows(rest) && knowledge_.shows(Polynomial(room) - rest);
+    return knowledge_.shows(rest) && knowledge_.shows(room - rest);
   }
 
   // Does the value depend on few values of the thread and of loops alone? Then those are domain_.
@@ -148,17 +143,18 @@ class AccessProof {
     for (bool more = true; more;) {
       evaluation.clear();
       for (size_t k = 0; k < domain_.size(); ++k) evaluation.set(domain_[k], at[k]);
-      bool reached = true;
-      for (const PathStep& step : point_.path) {
-        const std::optional<bool> holds = evaluation.value(step.predicate);
-        reached = reached && (!holds || *holds == step.holds);
-      }
       const std::optional<Wide> value = evaluation.value(offset);
-      if (reached && (!value || *value < 0 || *value + width > operand.limit || *value % align != 0)) return false;
+      bool fits = value && *value >= 0 && *value + width <= operand.limit && *value % align == 0;
       for (const ByteOffset& o : point_.pointer.offsets) {
+        if (!fits || !o.narrow || point_.pointer.offsets.size() == 1) break;  // a single offset is the whole
         const std::optional<Wide> part = evaluation.value(o.value);
-        if (reached && o.narrow && (!part || *part < 0 || *part >= kNarrow)) return false;
+        fits = part && *part >= 0 && *part < kNarrow;
       }
+      const bool excluded = !fits && std::any_of(point_.path.begin(), point_.path.end(), [&](const PathStep& step) {
+        const std::optional<bool> holds = evaluation.value(step.predicate);
+        return holds && *holds != step.holds;
+      });
+      if (!fits && !excluded) return false;
       more = false;
       for (size_t k = 0; k < domain_.size() && !more; ++k) {
         at[k] += knowledge_.info(domain_[k]).modulus;
@@ -204,9 +200,9 @@ class AccessProof {
 
 }  // namespace
 
-void prove_access(const Subject& subject, Host& host, Knowledge& knowledge, const AccessPoint& point, bool explain,
+bool prove_access(const Subject& subject, Host& host, Knowledge& knowledge, const AccessPoint& point, bool explain,
                   std::vector<Obligation>& out) {
-  AccessProof(subject, host, knowledge, point, explain, out).run();
+  return AccessProof(subject, host, knowledge, point, explain, out).run();
 }
 
 }  // namespace tailor::codegen::prove

@@ -1,18 +1,13 @@
 // Rows and coverage: each row is taken once, and each byte of its target is written once. By factors (product lemma):
 //
-//   rows      The loop over rows takes  v = B + G, B + G + R, …  while v < E  (unsigned), where
-//               B = ctaid*C, E = min(B + C, X)          a chunk of C rows per block;   grid*C >= X
-//               or B = ctaid*R, step grid*R, E = X      grid stride
-//             and G is floor(tid / L) of a block of R*L threads. Mixed radix: (G, iteration) <-> [B, E) for every lane
-//             tid mod L; the chunks of the blocks are disjoint and their union is [0, X).
+//   rows      (block, group, iteration) <-> rows, for every lane                                            row_loop.h
 //   within    The place of a store is a tuple: indices of the row (equal for all stores of the row, free of the lane)
 //             and a place in the row that depends on the lane and on loops of constant trip count alone. The latter are
 //             enumerated: every byte of a row exactly once, under the lane tests and guards on the way.
-// Stores under different checks are taken apart: each set writes whole rows, and a check that one passes the other fails.
-// Different rows have different places: the indices tell the row (it is one of them, or they are its quotients and
-// remainders), or they were loaded and the caller promised it.
-// Conditions that are the same for all lanes of a row (the checks of device data) are counted in the statement: a row
-// that fails one is not written at all.
+// Stores under different checks are taken apart: each set writes whole rows, and a check that one passes the other
+// fails. Different rows have different places: the indices tell the row (it is one of them, or they are its quotients
+// and remainders), or they were loaded and the caller promised it. Conditions that are the same for all lanes of a row
+// (the checks of device data) are counted in the statement: a row that fails one is not written at all.
 //
 // Example: 2048 bytes per row, 16 lanes: store k of lane l writes [256*k + 16*l, + 16) for k < 8: each byte once.
 //
@@ -20,9 +15,11 @@
 // is unknown.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/prove/columns.h"
 #include "codegen/prove/execute.h"
 #include "codegen/prove/prove.h"
 
@@ -34,7 +31,9 @@ struct StoreRecord {
   int operand = -1;
   int width = 0;
   Polynomial offset;
-  bool exact = false;  // no part of the offset wraps
+  bool exact = false;   // no part of the offset wraps
+  bool placed = false;  // every index of the offset lies in its extent
+  std::optional<Column> column;
   std::vector<PathStep> path;
   PredicateId guard = kNoPredicate;
   int loop = -1;

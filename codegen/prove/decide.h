@@ -1,4 +1,5 @@
-// What is emitted, given what could be proved of the specialised kernel and of the generic one (guarded, 64-bit indices).
+// What is emitted, given what could be proved of the specialised kernel and of the generic one (guarded, 64-bit
+// indices).
 //
 //   some claim refuted                            nothing: a counterexample is a bug of ours
 //   all proved                                    the specialised kernel

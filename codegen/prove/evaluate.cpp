@@ -52,11 +52,13 @@ const Evaluation::Cell& Evaluation::cell(Atom a) {
   if (kind == AtomKind::kSelect) {
     if (const std::optional<bool> first = value(d->predicate)) result = value(*first ? d->a : d->b);
   } else if (const std::optional<Wide> x = value(d->a)) {
-    const bool binary = kind == AtomKind::kMin || kind == AtomKind::kMax || kind == AtomKind::kBitwise;
+    const bool binary =
+        kind == AtomKind::kMin || kind == AtomKind::kMax || kind == AtomKind::kBitwise || kind == AtomKind::kRatio;
     const std::optional<Wide> y = binary ? value(d->b) : std::nullopt;
     if (kind == AtomKind::kNamed) result = *x;
     if (kind == AtomKind::kQuotient) result = floor_div(*x, d->number);
     if (kind == AtomKind::kRemainder) result = *x - d->number * floor_div(*x, d->number);
+    if (kind == AtomKind::kRatio && y && *y > 0) result = floor_div(*x, *y);
     if (kind == AtomKind::kMin && y) result = std::min(*x, *y);
     if (kind == AtomKind::kMax && y) result = std::max(*x, *y);
     if (kind == AtomKind::kBits) result = wrapped(*x, d->number == Wide{1} << 32 ? 32 : 64, true);

@@ -276,6 +276,42 @@ Polynomial Execution::quotient_by_magic(const Polynomial& n, Wide multiplier, in
   return knowledge_.divide(n, d, true).quotient;
 }
 
+// mulhi(2x, multiplier of d), 0 <= x < 2^31 and 1 <= d < 2^31.
+bool Execution::high_by_reciprocal(const Instruction& i, const Polynomial& a, const Polynomial& b) {
+  for (const auto& [twice, multiplier] : {std::pair{a, b}, std::pair{b, a}}) {
+    const Polynomial d = host_.divisor_of(multiplier, PlanOp::kMagicMultiplier);
+    if (d.is_broken() || width(i.operands[0]) != 32) continue;
+    Polynomial x;
+    for (const Term& t : twice.terms()) {
+      if (t.coefficient % 2 != 0) return false;
+      x = x + Polynomial::term(t.monomial, t.coefficient / 2);
+    }
+    knowledge_.learn_factors(x, d);
+    const Range divisor = knowledge_.range(d);
+    if (divisor.lo < 1 || divisor.hi >= power_of_two(31)) return false;
+    AtomInfo info;
+    info.kind = AtomKind::kReciprocal;
+    info.range = {0, power_of_two(32) - 1};
+    Definition definition;
+    definition.a = x;
+    definition.b = d;
+    set(i.results[0], Polynomial::atom(knowledge_.add(std::move(info), std::move(definition))));
+    return true;
+  }
+  return false;
+}
+
+// That, shifted right by the shift of d.
+bool Execution::ratio_by_reciprocal(const Instruction& i, const Polynomial& high, const Polynomial& shift) {
+  const Polynomial d = host_.divisor_of(shift, PlanOp::kMagicShift);
+  const Atom a = high.as_atom();
+  if (d.is_broken() || a == 0 || knowledge_.info(a).kind != AtomKind::kReciprocal) return false;
+  const Definition definition = *knowledge_.definition(a);
+  if (definition.b != d) return false;
+  set(i.results[0], knowledge_.ratio(definition.a, d));
+  return true;
+}
+
 void Execution::divide_or_shift(const Instruction& i) {
   const int bits = width(i.operands[0]);
   const ValueId result = i.results[0];
@@ -284,6 +320,7 @@ void Execution::divide_or_shift(const Instruction& i) {
   std::optional<Polynomial> by = knowledge_.as_unsigned(value(i.operands[1]).integer, bits);
   if (i.op == Op::kMulHighU) {
     if (n && n->is_constant()) std::swap(n, by);
+    if (n && by && high_by_reciprocal(i, *n, *by)) return;
     if (!n || !by || !by->is_constant()) return set_anything_from(i);
     if (by->is_zero()) return set(result, Polynomial());
     const Wide multiplier = by->constant();
@@ -300,6 +337,7 @@ void Execution::divide_or_shift(const Instruction& i) {
     knowledge_.define(*n - high);  // multiplier < 2^bits
     return set(result, high);
   }
+  if (n && by && i.op == Op::kShrU && ratio_by_reciprocal(i, *n, *by)) return;
   if (!n || !by || !by->is_constant() || by->constant() >= bits) return set_anything_from(i);
   const int shift = static_cast<int>(by->constant());
   if (const Atom a = n->as_atom(); a != 0 && knowledge_.info(a).kind == AtomKind::kMulHigh) {
@@ -508,12 +546,28 @@ void Execution::select(const Instruction& i) {
       merged(i.results[0], value(i.operands[0]).predicate, value(i.operands[1]), value(i.operands[2]));
 }
 
+bool Execution::is_loaded(PredicateId p) const {
+  std::vector<Atom> open;
+  collect_atoms(knowledge_, p, open);
+  std::vector<bool> seen(knowledge_.atom_count(), false);
+  while (!open.empty()) {
+    const Atom a = open.back();
+    open.pop_back();
+    if (seen[a]) continue;
+    seen[a] = true;
+    if (knowledge_.info(a).kind == AtomKind::kLoad) return true;
+    direct_dependencies(knowledge_, a, open);
+  }
+  return false;
+}
+
 void Execution::branch(const Instruction& i) {
   const PredicateId condition = value(i.operands[0]).predicate;
   std::vector<SymbolicValue> yielded[2];
   for (size_t side = 0; side < i.regions.size(); ++side) {
     const Knowledge::Mark scope = knowledge_.mark();
-    path_.push_back({condition, side == 0, -1});
+    const bool certain = observing_ && !is_loaded(condition) && knowledge_.shows_quickly(condition, side == 0);
+    path_.push_back({condition, side == 0, -1, certain});
     knowledge_.assume(condition, side == 0);
     const std::vector<ValueId>* passed = region(i.regions[side]);
     for (size_t k = 0; passed && k < passed->size(); ++k) yielded[side].push_back(value((*passed)[k]));

@@ -37,7 +37,8 @@ struct Pointer {
 struct PathStep {
   PredicateId predicate = kNoPredicate;
   bool holds = true;
-  int loop = -1;  // of Execution::loops, when this is a loop's condition
+  int loop = -1;         // of Execution::loops, when this is a loop's condition
+  bool certain = false;  // the other way is never taken, whatever was loaded
 };
 
 struct LoopRecord {
@@ -85,6 +86,8 @@ class Execution {
   void instruction(const kernel::Instruction& i);
   void arithmetic(const kernel::Instruction& i);
   void divide_or_shift(const kernel::Instruction& i);
+  bool high_by_reciprocal(const kernel::Instruction& i, const Polynomial& a, const Polynomial& b);
+  bool ratio_by_reciprocal(const kernel::Instruction& i, const Polynomial& high, const Polynomial& shift);
   void smallest_or_largest(const kernel::Instruction& i);
   Wide floor_of(const Polynomial& a, const Polynomial& b);
   void predicate(const kernel::Instruction& i);
@@ -119,6 +122,7 @@ class Execution {
   bool find_steps(const LoopRecord& record, const std::vector<kernel::ValueId>& arguments,
                   const std::vector<SymbolicValue>& next, bool first, std::vector<Residue>& found);
 
+  bool is_loaded(PredicateId p) const;  // depends on what some load returned
   const SymbolicValue& value(kernel::ValueId v) const { return values_[v]; }
   int width(kernel::ValueId v) const { return subject_.program.type_of(v) == kernel::Type::kI64 ? 64 : 32; }
   bool is_integer(kernel::ValueId v) const;

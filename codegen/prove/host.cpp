@@ -40,6 +40,7 @@ Host::Host(const Subject& subject, Knowledge& knowledge) : subject_(subject), kn
     }
     if (!exact) symbols_.push_back(Polynomial::atom(knowledge_.add(std::move(info))));
   }
+  define_products();
   const auto device = [&](std::string_view name) {
     AtomInfo info;
     info.kind = AtomKind::kHost;
@@ -102,6 +103,31 @@ Host::Host(const Subject& subject, Knowledge& knowledge) : subject_(subject), kn
   }
 }
 
+bool take_index(const Operand& operand, size_t k, Polynomial& rest, Polynomial& index,
+                const std::function<bool(Monomial)>& is_finer) {
+  const auto form = [&](size_t d) -> const Term* {
+    const std::vector<Term>& terms = operand.dims[d].stride.terms();
+    return terms.size() == 1 && terms[0].monomial.degree() == 1 && terms[0].coefficient > 0 ? &terms[0] : nullptr;
+  };
+  const Term* stride = form(k);
+  if (!stride) return false;
+  bool later = false;
+  for (size_t d = k + 1; d < operand.dims.size(); ++d) {
+    const Term* other = form(d);
+    later = later || (other && other->monomial == stride->monomial);
+  }
+  for (const Term& t : rest.terms()) {
+    Monomial cofactor;
+    if (!prove::divide(t.monomial, stride->monomial, cofactor)) continue;
+    const Wide part = ((t.coefficient % stride->coefficient) + stride->coefficient) % stride->coefficient;
+    if (part != 0 && !later) return false;
+    if (later && is_finer(cofactor)) continue;
+    index = index + Polynomial::term(cofactor, (t.coefficient - part) / stride->coefficient);
+  }
+  rest = rest - index.times(stride->monomial, stride->coefficient);
+  return true;
+}
+
 int Host::find_symbol(std::string_view name) const {
   for (size_t s = 0; s < subject_.symbols.size(); ++s) {
     if (!name.empty() && subject_.symbols[s].name == name) return static_cast<int>(s);
@@ -144,6 +170,11 @@ Polynomial Host::evaluate(const PlanExpression& expression) {
       case PlanOp::kBlocksPerSm:
         stack.push_back(blocks_per_sm_);
         break;
+      case PlanOp::kMagicMultiplier:
+      case PlanOp::kMagicShift:
+        if (stack.empty()) return Polynomial::broken();
+        stack.back() = reciprocal(term.op, stack.back());
+        break;
       default: {
         if (stack.size() < 2) return Polynomial::broken();
         const Polynomial b = std::move(stack.back());
@@ -153,6 +184,53 @@ Polynomial Host::evaluate(const PlanExpression& expression) {
     }
   }
   return stack.size() == 1 ? stack[0] : Polynomial::broken();
+}
+
+// 2^31 <= multiplier < 2^32 and shift <= 31, whatever the divisor.
+Polynomial Host::reciprocal(PlanOp op, const Polynomial& divisor) {
+  AtomInfo info;
+  info.kind = AtomKind::kHost;
+  info.range = op == PlanOp::kMagicShift ? Range{0, 31} : Range{kNarrowLimit, 2 * kNarrowLimit - 1};
+  const Polynomial result = Polynomial::atom(knowledge_.add(std::move(info)));
+  computed_.push_back({op, divisor, {}, result});
+  return result;
+}
+
+Polynomial Host::divisor_of(const Polynomial& p, PlanOp op) const {
+  const Computed* found = computed(p, op);
+  return found ? found->a : Polynomial::broken();
+}
+
+// A product of constants and one symbol takes the symbol's place. Of others the partial products have names.
+void Host::define_products() {
+  for (const SymbolProduct& each : subject_.products) {
+    if (each.unless_zero >= 0) {
+      const Polynomial& condition = symbols_[static_cast<size_t>(each.unless_zero)];
+      if (knowledge_.range(condition).lo < 1) continue;
+    }
+    const bool negative = std::any_of(each.factors.begin(), each.factors.end(),
+                                      [&](uint16_t factor) { return knowledge_.range(symbols_[factor]).lo < 0; });
+    if (negative) continue;
+    Polynomial product(1);
+    std::vector<Polynomial> factors;
+    for (uint16_t factor : each.factors) {
+      if (symbols_[factor] != Polynomial(1)) factors.push_back(symbols_[factor]);
+    }
+    Polynomial& symbol = symbols_[each.product];
+    for (size_t k = 0; k < factors.size(); ++k) {
+      if (k == 0) {
+        product = factors[0];
+      } else if (product.is_constant() || factors[k].is_constant()) {
+        product = product * factors[k];
+      } else {
+        const bool last = k + 1 == factors.size() && !symbol.is_constant();
+        const Polynomial whole = last ? symbol : Polynomial::atom(knowledge_.name(product * factors[k]));
+        knowledge_.define_product(whole, product, factors[k]);
+        product = whole;
+      }
+    }
+    if (!symbol.is_constant()) symbol = product;
+  }
 }
 
 Polynomial Host::apply(PlanOp op, const Polynomial& a, const Polynomial& b) {

@@ -7,6 +7,9 @@
 //   an operand that has elements spans  element + Σ (extent - 1)*stride  bytes, at most 2^31  runtime/ops/problem.h
 //   when the key says 32 bits, and ends below 2^63 always
 //   1 <= sm_count, occupancy <= 2^20                                                         runtime/driver
+//   symbols that are products of others                                                      runtime/ops/symbol.h
+//   the high half of 2n times the multiplier of d, shifted right by the shift of d, is       runtime/ops/launch_plan.h
+//   floor(n / d) for 0 <= n < 2^31 and 1 <= d < 2^31 (Granlund, Montgomery, theorem 4.2)
 //
 // Lemma (chunks). With  grid = min(ceil(Y / R), G)  and  chunk = max(ceil(X / G), R), X <= Y, of a grid with a block:
 //   X <= grid*chunk <= max(Y + R - 1, X + grid - 1) <= Y + grid + R - 2.
@@ -19,6 +22,7 @@
 // Ownership: refers to subject and knowledge, which must outlive it. Thread-safety: none.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +46,7 @@ struct Subject {
   std::span<const Fact> facts;
   std::span<const SymbolSpec> symbols;
   bool index64 = false;
+  std::span<const SymbolProduct> products = {};  // runtime/ops/symbol.h
 };
 
 struct OperandDim {
@@ -59,6 +64,13 @@ struct Operand {
   Wide limit = 0;    // bytes <= limit
 };
 
+// Moves from `rest` to `index` what steps along dimension k, whose stride is a constant times a symbol. Less than a
+// step is left for a later dimension whose stride has the same symbol, and so is what `is_finer`. False: there is none,
+// or the stride is of another form.
+//   strides 256*s, s and rest = 512*p*s + 64*s + 16:   index 2*p, rest 64*s + 16;   then index 64, rest 16
+bool take_index(const Operand& operand, size_t k, Polynomial& rest, Polynomial& index,
+                const std::function<bool(Monomial)>& is_finer);
+
 class Host {
  public:
   Host(const Subject& subject, Knowledge& knowledge);
@@ -68,6 +80,9 @@ class Host {
   bool one_dimensional() const { return one_dimensional_; }
   const std::vector<Operand>& operands() const { return operands_; }
   int find_operand(std::string_view name) const;  // -1: none
+
+  // The d of which p is the multiplier or the shift; broken: p is neither.
+  Polynomial divisor_of(const Polynomial& p, PlanOp op) const;
 
   // False if some extent may be 0 here.
   bool shows_not_empty(const Operand& operand);
@@ -79,7 +94,9 @@ class Host {
   };
   Polynomial symbol(size_t index) const { return symbols_[index]; }
   int find_symbol(std::string_view name) const;
+  void define_products();
   Polynomial evaluate(const PlanExpression& expression);
+  Polynomial reciprocal(PlanOp op, const Polynomial& divisor);
   Polynomial apply(PlanOp op, const Polynomial& a, const Polynomial& b);
   const Computed* computed(const Polynomial& result, PlanOp op) const;
   void chunk_lemma(const Polynomial& chunk);

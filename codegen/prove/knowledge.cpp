@@ -6,7 +6,6 @@
 namespace tailor::codegen::prove {
 namespace {
 
-
 Wide clamp(Wide x) { return std::clamp(x, -kInfinity, kInfinity); }
 
 Wide product(Wide a, Wide b) {
@@ -123,6 +122,83 @@ Knowledge::Division Knowledge::divide(const Polynomial& n, Wide d, bool not_nega
   tighten(q, not_negative && whole.is_zero() ? std::max<Wide>(0, least) : least,
           r.hi == kInfinity ? r.hi : floor_div(r.hi, d));
   return {whole + Polynomial::atom(q), Polynomial::atom(m)};
+}
+
+void Knowledge::define_product(const Polynomial& product, const Polynomial& rest, const Polynomial& factor) {
+  products_.push_back({product, rest, factor});
+  define(product - rest * factor);
+  define(rest * factor - product);
+}
+
+Polynomial Knowledge::product_of(const Polynomial& rest, const Polynomial& factor) const {
+  for (const Product& each : products_) {
+    if (each.rest == rest && each.factor == factor) return each.product;
+  }
+  return rest * factor;
+}
+
+// By the ranges, or a fact n < b and at most one lemma of b: bounds of rows are found so.
+bool Knowledge::is_below(const Polynomial& n, const Polynomial& bound) const {
+  // Has the fact every term of p that takes something away?
+  const auto pays = [](const Polynomial& fact, const Polynomial& p) {
+    return std::all_of(p.terms().begin(), p.terms().end(), [&](const Term& t) {
+      return t.monomial.is_one() || t.coefficient > 0 || fact.coefficient(t.monomial) == t.coefficient;
+    });
+  };
+  const Polynomial p = bound - Polynomial(1) - n;
+  if (range(p).lo >= 0) return true;
+  const Polynomial minus_n = Polynomial{} - n;
+  for (const Polynomial& fact : facts_) {
+    if (!pays(fact, minus_n)) continue;
+    const Polynomial rest = p - fact;
+    if (range(rest).lo >= 0) return true;
+    for (const Polynomial& lemma : lemmas_) {
+      if (pays(lemma, rest) && range(rest - lemma).lo >= 0) return true;
+    }
+  }
+  return false;
+}
+
+void Knowledge::learn_factors(const Polynomial& n, const Polynomial& factor) {
+  for (const Product& each : products_) {
+    const Wide rest = range(each.rest).lo, own = range(factor).lo;
+    if (each.factor != factor || rest < 0 || own < 0 || (rest > 0 && own > 0)) continue;
+    if (!is_below(n, each.product) || !shows_quickly(n)) continue;
+    assume(factor - Polynomial(1));
+    assume(each.rest - Polynomial(1));
+  }
+}
+
+// n < rest*d and d*q <= n give d*(rest - q) > 0.
+Polynomial Knowledge::ratio(const Polynomial& n, const Polynomial& d) {
+  Atom found = 0;
+  for (Atom a : ratios_) {
+    if (definition(a)->a == n && definition(a)->b == d) found = a;
+  }
+  if (found == 0) {
+    AtomInfo info;
+    info.kind = AtomKind::kRatio;
+    info.range = {0, (Wide{1} << 31) - 1};
+    Definition definition;
+    definition.a = n;
+    definition.b = d;
+    found = add(std::move(info), std::move(definition));
+    ratios_.push_back(found);
+  }
+  // Not for ever: d may be 0 elsewhere.
+  const Polynomial q = Polynomial::atom(found);
+  const Range rn = range(n), rd = range(d);
+  if (rn.hi < kInfinity) assume(Polynomial(floor_div(rn.hi, std::max<Wide>(1, rd.lo))) - q);
+  assume(n - q);
+  assume(n - d * q);
+  assume(d * q + d - Polynomial(1) - n);
+  for (size_t k = 0; k < products_.size(); ++k) {
+    const Polynomial rest = products_[k].rest;
+    if (products_[k].factor == d && is_below(n, products_[k].product)) {
+      assume(rest - Polynomial(1) - q);
+    }
+  }
+  return q;
 }
 
 Atom Knowledge::name(const Polynomial& p) {
@@ -300,8 +376,8 @@ void Knowledge::forget(Mark m) {
 }
 
 Knowledge::Checkpoint Knowledge::checkpoint() const {
-  return {atoms_.size(), definitions_.size(), predicates_.size(), lemmas_.size(), divisions_.size(), named_.size(),
-          mark()};
+  return {atoms_.size(),     definitions_.size(), predicates_.size(), lemmas_.size(),
+          divisions_.size(), named_.size(),       ratios_.size(),     mark()};
 }
 
 void Knowledge::rewind(const Checkpoint& c) {
@@ -313,6 +389,7 @@ void Knowledge::rewind(const Checkpoint& c) {
   lemmas_.resize(c.lemmas);
   divisions_.resize(c.divisions);
   named_.resize(c.named);
+  ratios_.resize(c.ratios);
 }
 
 // ---- the search
@@ -399,8 +476,8 @@ bool Knowledge::pay_for(const Polynomial& p, const Term& term, Wide least, int d
       if (!not_negative(cofactor)) continue;
       const Wide bound = term.coefficient < 0 ? ranges_[a].hi : ranges_[a].lo;
       if (magnitude(bound) == kInfinity || (magnitude(bound) <= kSmall) != small) continue;
-      const Polynomial fact = term.coefficient < 0 ? Polynomial(bound) - Polynomial::atom(a)
-                                                   : Polynomial::atom(a) - Polynomial(bound);
+      const Polynomial fact =
+          term.coefficient < 0 ? Polynomial(bound) - Polynomial::atom(a) : Polynomial::atom(a) - Polynomial(bound);
       if (pay(fact, term.coefficient < 0 ? -1 : 1, cofactor)) return true;
     }
     return false;
@@ -469,12 +546,13 @@ bool Knowledge::shows(const Polynomial& p, const Effort& effort) {
     facts_used_ = 0;
     return true;
   }
-  const bool selects = effort.split_first && effort.splits > 0 && std::any_of(p.terms().begin(), p.terms().end(), [&](const Term& t) {
-    for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) {
-      if (atoms_[static_cast<Atom>(f)].kind == AtomKind::kSelect) return true;
-    }
-    return false;
-  });
+  const bool selects =
+      effort.split_first && effort.splits > 0 && std::any_of(p.terms().begin(), p.terms().end(), [&](const Term& t) {
+        for (uint64_t f = t.monomial.fields; f != 0; f >>= 16) {
+          if (atoms_[static_cast<Atom>(f)].kind == AtomKind::kSelect) return true;
+        }
+        return false;
+      });
   for (int depth = 2; !selects; depth = std::min(2 * depth, effort.depth)) {
     int quota = effort.quota * depth / effort.depth;
     cut_short_ = false;

@@ -76,10 +76,8 @@ Polynomial Polynomial::combine(const Polynomial& a, Wide x, const Polynomial& b,
   result.terms_.reserve(a.terms_.size() + b.terms_.size());
   size_t i = 0, j = 0;
   while (i < a.terms_.size() || j < b.terms_.size()) {
-    const bool from_a = j == b.terms_.size() ||
-                        (i < a.terms_.size() && !(b.terms_[j].monomial < a.terms_[i].monomial));
-    const bool from_b = i == a.terms_.size() ||
-                        (j < b.terms_.size() && !(a.terms_[i].monomial < b.terms_[j].monomial));
+    const bool from_a = j == b.terms_.size() || (i < a.terms_.size() && !(b.terms_[j].monomial < a.terms_[i].monomial));
+    const bool from_b = i == a.terms_.size() || (j < b.terms_.size() && !(a.terms_[i].monomial < b.terms_[j].monomial));
     Wide left = 0, right = 0;
     const Monomial m = from_a ? a.terms_[i].monomial : b.terms_[j].monomial;
     if (from_a && !scaled(a.terms_[i++].coefficient, x, left)) return broken();
@@ -137,7 +135,8 @@ std::string to_string(Wide value) {
   if (value == 0) return "0";
   std::string digits;
   const bool negative = value < 0;
-  for (; value != 0; value /= 10) digits += static_cast<char>('0' + static_cast<int>(negative ? -(value % 10) : value % 10));
+  for (; value != 0; value /= 10)
+    digits += static_cast<char>('0' + static_cast<int>(negative ? -(value % 10) : value % 10));
   if (negative) digits += '-';
   std::reverse(digits.begin(), digits.end());
   return digits;

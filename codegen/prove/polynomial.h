@@ -1,5 +1,5 @@
-// Polynomials over the integers: what the value of an index expression is, in terms of atoms (thread, parameters, loads,
-// loop variables, quotients).
+// Polynomials over the integers: what the value of an index expression is, in terms of atoms (thread, parameters,
+// loads, loop variables, quotients).
 //
 // Worked example: the offset of row `slot` of page `page`, lane `lane`, second wave:
 //     page*page_stride + slot*slot_stride + 16*lane + 128
@@ -67,7 +67,9 @@ class Polynomial {
 
   bool is_broken() const { return broken_; }
   bool is_zero() const { return terms_.empty() && !broken_; }
-  bool is_constant() const { return !broken_ && (terms_.empty() || (terms_.size() == 1 && terms_[0].monomial.is_one())); }
+  bool is_constant() const {
+    return !broken_ && (terms_.empty() || (terms_.size() == 1 && terms_[0].monomial.is_one()));
+  }
   Wide constant() const { return !terms_.empty() && terms_[0].monomial.is_one() ? terms_[0].coefficient : 0; }
   Wide coefficient(Monomial m) const;
   bool has(Atom a) const;

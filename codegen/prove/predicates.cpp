@@ -118,6 +118,27 @@ void Knowledge::assume_compare(const Predicate& p, Compare relation) {
   }
 }
 
+bool Knowledge::same(PredicateId id, PredicateId other) const {
+  if (id == other) return true;
+  if (id == kNoPredicate || other == kNoPredicate) return false;
+  const Predicate &p = predicates_[id], &q = predicates_[other];
+  if (p.kind != q.kind) return false;
+  switch (p.kind) {
+    case Predicate::Kind::kConstant:
+      return p.value == q.value;
+    case Predicate::Kind::kCompare:
+      return p.relation == q.relation && p.width == q.width && p.a == q.a && p.b == q.b;
+    case Predicate::Kind::kAnd:
+    case Predicate::Kind::kOr:
+      return same(p.x, q.x) && same(p.y, q.y);
+    case Predicate::Kind::kNot:
+      return same(p.x, q.x);
+    case Predicate::Kind::kOpaque:
+      return false;
+  }
+  return false;
+}
+
 void Knowledge::assume(PredicateId id, bool holds) {
   if (id == kNoPredicate) return;
   const Predicate p = predicates_[id];
@@ -142,7 +163,7 @@ void Knowledge::assume(PredicateId id, bool holds) {
   }
 }
 
-bool Knowledge::shows(PredicateId id, bool holds) {
+bool Knowledge::shows_quickly(PredicateId id, bool holds) {
   if (id == kNoPredicate) return false;
   const Predicate p = predicates_[id];
   switch (p.kind) {
@@ -151,38 +172,39 @@ bool Knowledge::shows(PredicateId id, bool holds) {
     case Predicate::Kind::kAnd:
     case Predicate::Kind::kOr: {
       const bool both = holds == (p.kind == Predicate::Kind::kAnd);
-      return both ? shows(p.x, holds) && shows(p.y, holds) : shows(p.x, holds) || shows(p.y, holds);
+      return both ? shows_quickly(p.x, holds) && shows_quickly(p.y, holds)
+                  : shows_quickly(p.x, holds) || shows_quickly(p.y, holds);
     }
     case Predicate::Kind::kNot:
-      return shows(p.x, !holds);
+      return shows_quickly(p.x, !holds);
     case Predicate::Kind::kOpaque:
       return false;
     case Predicate::Kind::kCompare:
       break;
   }
   const Compare relation = holds ? p.relation : negated(p.relation);
-  const bool is_unsigned = relation == Compare::kUlt || relation == Compare::kUle || relation == Compare::kUgt ||
-                           relation == Compare::kUge;
+  const bool is_unsigned =
+      relation == Compare::kUlt || relation == Compare::kUle || relation == Compare::kUgt || relation == Compare::kUge;
   const std::optional<Polynomial> a = is_unsigned ? as_unsigned(p.a, p.width) : as_signed(p.a, p.width);
   const std::optional<Polynomial> b = is_unsigned ? as_unsigned(p.b, p.width) : as_signed(p.b, p.width);
   if (!a || !b) return false;
   switch (relation) {
     case Compare::kEq:
-      return shows(*a - *b) && shows(*b - *a);
+      return shows_quickly(*a - *b) && shows_quickly(*b - *a);
     case Compare::kNe:
-      return shows(*a - *b - Polynomial(1)) || shows(*b - *a - Polynomial(1));
+      return shows_quickly(*a - *b - Polynomial(1)) || shows_quickly(*b - *a - Polynomial(1));
     case Compare::kSlt:
     case Compare::kUlt:
-      return shows(*b - *a - Polynomial(1));
+      return shows_quickly(*b - *a - Polynomial(1));
     case Compare::kSle:
     case Compare::kUle:
-      return shows(*b - *a);
+      return shows_quickly(*b - *a);
     case Compare::kSgt:
     case Compare::kUgt:
-      return shows(*a - *b - Polynomial(1));
+      return shows_quickly(*a - *b - Polynomial(1));
     case Compare::kSge:
     case Compare::kUge:
-      return shows(*a - *b);
+      return shows_quickly(*a - *b);
   }
   return false;
 }
@@ -199,6 +221,10 @@ std::string Knowledge::name(Atom a) const {
       return fmt::format("floor(({})/{})", to_string(d->a), prove::to_string(d->number));
     case AtomKind::kRemainder:
       return fmt::format("(({}) mod {})", to_string(d->a), prove::to_string(d->number));
+    case AtomKind::kRatio:
+      return fmt::format("floor(({})/({}))", to_string(d->a), to_string(d->b));
+    case AtomKind::kReciprocal:
+      return fmt::format("mulhi(2*({}), multiplier of {})", to_string(d->a), to_string(d->b));
     case AtomKind::kMin:
       return fmt::format("min({}, {})", to_string(d->a), to_string(d->b));
     case AtomKind::kMax:
@@ -208,8 +234,8 @@ std::string Knowledge::name(Atom a) const {
     case AtomKind::kNamed:
       return fmt::format("({})", to_string(d->a));
     case AtomKind::kBitwise:
-      return fmt::format("({} {} {})", to_string(d->a), kernel::to_string(static_cast<kernel::Op>(static_cast<int>(d->number))),
-                         to_string(d->b));
+      return fmt::format("({} {} {})", to_string(d->a),
+                         kernel::to_string(static_cast<kernel::Op>(static_cast<int>(d->number))), to_string(d->b));
     case AtomKind::kMulHigh:
       return fmt::format("mulhi({}, {})", to_string(d->a), prove::to_string(d->number));
     default:

@@ -34,7 +34,7 @@ bool is_safety(Claim claim) {
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
-#define X(name, text)  \
+#define X(name, text) \
   case Verdict::name: \
     return text;
     TAILOR_PROVE_VERDICTS(X)
@@ -44,8 +44,8 @@ std::string_view to_string(Verdict verdict) {
 }
 
 size_t Proof::count(Verdict verdict) const {
-  return static_cast<size_t>(std::count_if(obligations.begin(), obligations.end(),
-                                           [&](const Obligation& o) { return o.verdict == verdict; }));
+  return static_cast<size_t>(
+      std::count_if(obligations.begin(), obligations.end(), [&](const Obligation& o) { return o.verdict == verdict; }));
 }
 
 const Obligation* Proof::first(Verdict verdict) const {
@@ -72,9 +72,8 @@ Verdict Proof::safety() const {
 
 Expected<Proof> prove(const Subject& subject, const Options& options) {
   if (subject.plan.parameters.size() != subject.program.parameters.size()) {
-    return invalid_argument(fmt::format("the plan has {} parameters, kernel @{} has {}",
-                                        subject.plan.parameters.size(), subject.program.entry,
-                                        subject.program.parameters.size()));
+    return invalid_argument(fmt::format("the plan has {} parameters, kernel @{} has {}", subject.plan.parameters.size(),
+                                        subject.program.entry, subject.program.parameters.size()));
   }
   Knowledge knowledge;
   Host host(subject, knowledge);
@@ -82,7 +81,7 @@ Expected<Proof> prove(const Subject& subject, const Options& options) {
   proof.obligations.reserve(3 * subject.program.accesses.size() + 8);
   std::vector<StoreRecord> stores;
   Execution execution(subject, knowledge, host, [&](const AccessPoint& point) {
-    prove_access(subject, host, knowledge, point, options.explain, proof.obligations);
+    const bool placed = prove_access(subject, host, knowledge, point, options.explain, proof.obligations);
     if (point.instruction.op != kernel::Op::kStore || point.pointer.operand < 0 || knowledge.unreachable()) return;
     StoreRecord store;
     store.access = point.instruction.access;
@@ -90,6 +89,9 @@ Expected<Proof> prove(const Subject& subject, const Options& options) {
     store.width = kernel::bytes_of(point.instruction.memory_type);
     for (const ByteOffset& o : point.pointer.offsets) store.offset = store.offset + o.value;
     store.exact = proof.obligations.back().verdict == Verdict::kProved;  // the overflow of this access
+    store.placed = placed;
+    const Operand& operand = host.operands()[static_cast<size_t>(store.operand)];
+    if (!operand.is_shared) store.column = find_column(operand, store.offset, store.width, knowledge);
     store.path.assign(point.path.begin(), point.path.end());
     store.guard = point.guard;
     store.loop = point.loop;

@@ -33,11 +33,11 @@
 namespace tailor::codegen::prove {
 
 // name, text, safety
-#define TAILOR_PROVE_CLAIMS(X)       \
-  X(kBounds, "bounds", true)         \
-  X(kAlignment, "alignment", true)   \
-  X(kOverflow, "overflow", true)     \
-  X(kRows, "rows", false)            \
+#define TAILOR_PROVE_CLAIMS(X)     \
+  X(kBounds, "bounds", true)       \
+  X(kAlignment, "alignment", true) \
+  X(kOverflow, "overflow", true)   \
+  X(kRows, "rows", false)          \
   X(kCoverage, "coverage", false)
 
 enum class Claim : uint8_t {
@@ -79,8 +79,8 @@ struct Proof {
 };
 
 struct Options {
-  bool explain = false;           // statements and methods of what is proved, too
-  bool counterexamples = true;    // look for one of what is not proved
+  bool explain = false;         // statements and methods of what is proved, too
+  bool counterexamples = true;  // look for one of what is not proved
 };
 
 Expected<Proof> prove(const Subject& subject, const Options& options = {});

@@ -7,8 +7,8 @@
 namespace tailor::codegen::prove {
 namespace {
 
-constexpr int64_t kMostBytes = int64_t{1} << 24;    // of a row's bitmap
-constexpr int64_t kMostStores = int64_t{1} << 20;   // enumerated for a row
+constexpr int64_t kMostBytes = int64_t{1} << 24;   // of a row's bitmap
+constexpr int64_t kMostStores = int64_t{1} << 20;  // enumerated for a row
 
 class Tiling {
  public:
@@ -146,7 +146,7 @@ class Tiling {
       if (!index) return fail("an index within the row does not depend on the lane alone");
       if (*index < 0 || *index >= shape_.axes[k]) {
         return refute(fmt::format("access {} of lane {} has index {} of an extent of {}", store.access, lane_now_,
-                                         to_string(*index), shape_.axes[k]));
+                                  to_string(*index), shape_.axes[k]));
       }
       line = line * shape_.axes[k] + static_cast<int64_t>(*index);
     }
@@ -154,7 +154,7 @@ class Tiling {
     if (!offset) return fail("an offset within the row does not depend on the lane alone");
     if (*offset < 0 || *offset + store.width > span_) {
       return refute(fmt::format("access {} of lane {} writes byte {} of a row of {}", store.access, lane_now_,
-                                       to_string(*offset), span_));
+                                to_string(*offset), span_));
     }
     const int64_t first = line * span_ + static_cast<int64_t>(*offset);
     for (int64_t at = first; at < first + store.width; ++at) {
@@ -163,10 +163,10 @@ class Tiling {
         wanted_[byte] = false;
         continue;
       }
-      return refute(row_[byte] ? fmt::format("{} is written twice, the second time by access {} of lane {}",
-                                                    place(at), store.access, lane_now_)
-                                      : fmt::format("access {} of lane {} writes byte {}, which no element has",
-                                                    store.access, lane_now_, at % span_));
+      return refute(row_[byte] ? fmt::format("{} is written twice, the second time by access {} of lane {}", place(at),
+                                             store.access, lane_now_)
+                               : fmt::format("access {} of lane {} writes byte {}, which no element has", store.access,
+                                             lane_now_, at % span_));
     }
     return true;
   }

@@ -21,6 +21,9 @@ class Sampler {
     for (const Fact& f : subject_.facts) {
       if (f.kind == FactKind::kExact) set(f.symbol, f.a);
     }
+    for (const SymbolProduct& each : subject_.products) {
+      if (!draw_product(each)) return std::nullopt;
+    }
     const int large = huge_ && !subject_.views.empty() ? pick(0, static_cast<int>(subject_.views.size()) - 1) : -1;
     for (const tile::View& view : subject_.views) {
       for (const tile::Dimension& d : view.dims) draw_extent(d.extent);
@@ -83,12 +86,32 @@ class Sampler {
   }
 
   void draw_extent(const tile::Extent& e) {
-    const int s = find(e.symbol);
-    if (s < 0 || known_[static_cast<size_t>(s)]) return;
+    if (const int s = find(e.symbol); s >= 0) draw_extent(static_cast<size_t>(s), true);
+  }
+  void draw_extent(size_t s, bool may_be_large) {
+    if (known_[s]) return;
     constexpr int kExtents[] = {0, 1, 1, 2, 2, 3, 4, 5, 9, 17};
     int64_t value = kExtents[pick(0, 9)];
-    if (huge_ && pick(0, 2) == 0) value = (int64_t{1} << pick(8, 30)) - pick(0, 1);
-    set(static_cast<size_t>(s), constrained(static_cast<size_t>(s), value));
+    if (huge_ && may_be_large && pick(0, 2) == 0) value = (int64_t{1} << pick(8, 30)) - pick(0, 1);
+    set(s, constrained(s, value));
+  }
+
+  // One factor at most is large. False if the product is not what a fact says, or too large.
+  bool draw_product(const SymbolProduct& each) {
+    constexpr __int128 kLimit = int64_t{1} << 31;
+    __int128 product = 1;
+    for (uint16_t factor : each.factors) {
+      draw_extent(factor, product < 256);
+      product *= launch_.symbols[factor];
+      if (product >= kLimit) return false;
+    }
+    if (each.unless_zero >= 0) {
+      draw_extent(static_cast<size_t>(each.unless_zero), false);
+      if (launch_.symbols[static_cast<size_t>(each.unless_zero)] == 0) product = 0;
+    }
+    if (known_[each.product]) return launch_.symbols[each.product] == static_cast<int64_t>(product);
+    set(each.product, static_cast<int64_t>(product));
+    return true;
   }
   int64_t extent(const tile::Extent& e) const {
     const int s = find(e.symbol);

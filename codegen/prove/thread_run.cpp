@@ -49,9 +49,7 @@ class Thread {
   int64_t as_signed(ValueId v) const {
     return bits(v) == 32 ? static_cast<int32_t>(static_cast<uint32_t>(get(v))) : static_cast<int64_t>(get(v));
   }
-  void set(ValueId v, uint64_t value) {
-    values_[v] = bits(v) == 64 ? value : value & ((uint64_t{1} << bits(v)) - 1);
-  }
+  void set(ValueId v, uint64_t value) { values_[v] = bits(v) == 64 ? value : value & ((uint64_t{1} << bits(v)) - 1); }
   int pick(int lo, int hi) { return std::uniform_int_distribution<int>(lo, hi)(random_); }
 
   // Values at which comparisons turn: small ones, ends of the type, extents and their neighbours.
@@ -258,18 +256,20 @@ class Thread {
       }
     }
     if (address < base || bytes < width || address - base > bytes - width) {
-      return violate(i, Claim::kBounds, fmt::format("{} bytes at {} + {}, which has {} bytes", width, name,
-                                                    static_cast<int64_t>(address - base), bytes));
+      return violate(i, Claim::kBounds,
+                     fmt::format("{} bytes at {} + {}, which has {} bytes", width, name,
+                                 static_cast<int64_t>(address - base), bytes));
     }
     if (address % std::max<uint64_t>(width, i.align) != 0) {
-      return violate(i, Claim::kAlignment, fmt::format("{:#x} is no multiple of {}", address,
-                                                       std::max<uint64_t>(width, i.align)));
+      return violate(i, Claim::kAlignment,
+                     fmt::format("{:#x} is no multiple of {}", address, std::max<uint64_t>(width, i.align)));
     }
     if (i.op != Op::kLoad) return;
     auto [at, fresh] = memory_.try_emplace(address, 0);
     if (fresh) {
       at->second = anything();
-      if (loads_.size() < 400) loads_ += fmt::format(" {}+{}:{}", name, address - base, static_cast<int32_t>(at->second));
+      if (loads_.size() < 400)
+        loads_ += fmt::format(" {}+{}:{}", name, address - base, static_cast<int32_t>(at->second));
     }
     set(i.results[0], at->second);
   }

@@ -1,7 +1,8 @@
-// One thread of a lowered program on the host, with loads that return whatever may break it: the concrete counterpart of
-// the walk in execute.h. Accesses are checked, memory is not kept: a load returns one value per address, drawn once.
+// One thread of a lowered program on the host, with loads that return whatever may break it: the concrete counterpart
+// of the walk in execute.h. Accesses are checked, memory is not kept: a load returns one value per address, drawn once.
 //
-// Thread-safety: pure functions of their arguments. Errors: none; a thread that runs on too long ends without a violation.
+// Thread-safety: pure functions of their arguments. Errors: none; a thread that runs on too long ends without a
+// violation.
 #pragma once
 
 #include <random>

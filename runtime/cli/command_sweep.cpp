@@ -158,6 +158,11 @@ Expected<int> run(const SweepOptions& options, const Invocation& invocation) {
       add_troubles(result, failures, unproved);
     }
   }
+  const bool unproved_too_often = too_many_unproved(total.unproved, total.keys);
+  if (unproved_too_often) {
+    say_error(fmt::format("of {} keys {} ({:.2f} %) have something that is not proved; it may be 2 %", total.keys,
+                          total.unproved, 100 * share(total.unproved, total.keys)));
+  }
   // Groups have no text in common: their entry, target or language differs.
   const Json report{{"lowering", to_string(options.lowering)},
                     {"compiled", !options.text_only},
@@ -172,7 +177,7 @@ Expected<int> run(const SweepOptions& options, const Invocation& invocation) {
                     {"first_failures", std::move(failures)},
                     {"seconds", total.seconds}};
   TAILOR_RETURN_IF_ERROR(print_report(report, options.json));
-  return static_cast<int>(failed == 0 ? kExitOk : kExitFailed);
+  return static_cast<int>(failed == 0 && !unproved_too_often ? kExitOk : kExitFailed);
 }
 
 }  // namespace

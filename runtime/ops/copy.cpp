@@ -222,7 +222,7 @@ bool reads_backwards(const NormalizedCopy& normal) {
 
 template <>
 const Operation& operation_of<StridedCopy>() {
-  static constexpr Operation kOperation{copy::kSymbols, copy_facts};
+  static constexpr Operation kOperation{copy::kSymbols, copy_facts, copy::kProducts};
   return kOperation;
 }
 

@@ -57,4 +57,18 @@ namespace tailor {
 
 TAILOR_SYMBOLS(copy, TAILOR_COPY_SYMBOLS)
 
+namespace copy {
+
+inline constexpr uint16_t kOuterExtents[] = {kExtent0, kExtent1, kExtent2, kExtent3,
+                                             kExtent4, kExtent5, kExtent6, kExtent7};
+inline constexpr uint16_t kPieceFactors[] = {kRows, kPieces, kMatrixRows};
+inline constexpr uint16_t kRestRowFactors[] = {kRows, kMatrixRows};
+inline constexpr uint16_t kRestElementFactors[] = {kRows, kRest, kMatrixRows};
+inline constexpr SymbolProduct kProducts[] = {{kRows, kOuterExtents},
+                                              {kPieceRows, kPieceFactors},
+                                              {kRestRows, kRestRowFactors, kRest},
+                                              {kRestElements, kRestElementFactors}};
+
+}  // namespace copy
+
 }  // namespace tailor

@@ -83,6 +83,7 @@ class FactWriter {
 struct Operation {
   std::span<const SymbolSpec> symbols;
   void (*facts)(FactWriter& facts);
+  std::span<const SymbolProduct> products = {};
 };
 
 template <class Operands>

@@ -150,7 +150,7 @@ const Operation& operation_of<Pack>() {
 }
 template <>
 const Operation& operation_of<Unpack>() {
-  static constexpr Operation kOperation{unpack::kSymbols, unpack_facts};
+  static constexpr Operation kOperation{unpack::kSymbols, unpack_facts, unpack::kProducts};
   return kOperation;
 }
 template <>

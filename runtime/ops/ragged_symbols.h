@@ -105,4 +105,9 @@ TAILOR_SYMBOLS(concat, TAILOR_CONCAT_SYMBOLS)
 TAILOR_SYMBOLS(split, TAILOR_SPLIT_SYMBOLS)
 TAILOR_SYMBOLS(ragged_transpose, TAILOR_RAGGED_TRANSPOSE_SYMBOLS)
 
+namespace unpack {
+inline constexpr uint16_t kSlotFactors[] = {kBatch, kPaddedRows};
+inline constexpr SymbolProduct kProducts[] = {{kSlots, kSlotFactors}};
+}  // namespace unpack
+
 }  // namespace tailor

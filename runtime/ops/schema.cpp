@@ -53,6 +53,11 @@ std::span<const SymbolSpec> symbols_of(OpId op) {
   return operation ? operation->symbols : std::span<const SymbolSpec>{};
 }
 
+std::span<const SymbolProduct> products_of(OpId op) {
+  const Operation* operation = find(op);
+  return operation ? operation->products : std::span<const SymbolProduct>{};
+}
+
 FactSet facts_of(const Key& key) {
   FactWriter facts(key);
   if (const Operation* operation = find(key.op())) operation->facts(facts);

@@ -31,6 +31,9 @@ inline constexpr int kMaxOuterRank = 8;
 // The symbol table of an operation, indexed by symbol.
 std::span<const SymbolSpec> symbols_of(OpId op);
 
+// What make_problem guarantees of its products of symbols.
+std::span<const SymbolProduct> products_of(OpId op);
+
 // Everything a key asserts about the symbols of its operation: exact static values, one divisibility per side for its
 // address and its strides, contiguity as exact strides, residues of extents, and 0 <= x for extents and strides (but
 // for the strides of a copy's source, which may be negative). A kernel's premises are a subset of these. Strides whose

@@ -30,6 +30,13 @@ struct SymbolSpec {
   std::string_view meaning;
 };
 
+// An invariant of every Problem: a symbol is the product of others, where `unless_zero`, if it is one, is not 0.
+struct SymbolProduct {
+  uint16_t product;
+  std::span<const uint16_t> factors;
+  int unless_zero = -1;
+};
+
 // TAILOR_SYMBOLS(space, TABLE): namespace space { enum Symbol … kSymbolCount }, from X(name, text, binding, side,
 // meaning), and kSymbols, the table itself.
 #define TAILOR_SYMBOL_NAME(name, text, binding, side, meaning) name,

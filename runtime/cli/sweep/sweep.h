@@ -47,6 +47,9 @@ struct SweepResult {
   double seconds = 0;                  // wall clock
 };
 
+// Of a hundred keys at most two may have something that is not proved.
+constexpr bool too_many_unproved(int64_t unproved, int64_t keys) { return 50 * unproved > keys; }
+
 // Calls `progress` with the number of keys done, from one thread at a time.
 SweepResult sweep(const SweepGroup& group, KernelGenerator& generator, bool compile, int jobs,
                   const std::function<void(int64_t done)>& progress);

@@ -73,6 +73,21 @@ std::vector<StaticConfiguration> configurations(OpId op, Arch arch, Emitter emit
         }
       }
       break;
+    case OpId::kCopy:
+      for (const CopyMode mode : {CopyMode::kRows, CopyMode::kTransposed, CopyMode::kElements}) {
+        for (int element : {1, 2, 4, 8}) {
+          for (int64_t run : {0, 1, 2, 5, 64, 65, 127}) {
+            if ((mode == CopyMode::kTransposed && run != 1) || (mode == CopyMode::kElements && run == 1)) continue;
+            for (int rank : {0, 1, 2, 3, 4, 7, 8}) {
+              if (mode == CopyMode::kTransposed && rank == 8) continue;
+              add([&](StaticConfiguration& c) {
+                c.variant = static_cast<int>(mode), c.element_bytes = element, c.head_dim = run, c.outer_rank = rank;
+              });
+            }
+          }
+        }
+      }
+      break;
     default:
       for (int element : {1, 2, 4, 8}) {
         for (int64_t dim : {1, 5, 64, 65, 80, 127, 128, 576}) {

@@ -198,6 +198,9 @@ Scenario make_scenario(const Key& key, const ScenarioOptions& options, std::mt19
     case OpId::kRaggedTranspose:
       make_ragged_transpose(maker);
       break;
+    case OpId::kCopy:
+      make_copy(maker);
+      break;
     default:
       break;
   }

@@ -90,5 +90,6 @@ void make_gather_rows(ScenarioMaker& m);
 void make_scatter_rows(ScenarioMaker& m);
 void make_convert(ScenarioMaker& m);
 void make_ragged_transpose(ScenarioMaker& m);
+void make_copy(ScenarioMaker& m);
 
 }  // namespace tailor::test

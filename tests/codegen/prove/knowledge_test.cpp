@@ -183,7 +183,7 @@ TEST(Knowledge, ComparisonsAreThoseOfTheMachine) {
             const PredicateId id = knowledge.add(std::move(p));
             Evaluation evaluation(knowledge);
             const Knowledge::Mark mark = knowledge.mark();
-            const bool decided = knowledge.shows(id, holds);
+            const bool decided = knowledge.shows_quickly(id, holds);
             knowledge.assume(id, holds);
             for (const int64_t value : values) {
               if (value < low || value > high) continue;
@@ -196,9 +196,8 @@ TEST(Knowledge, ComparisonsAreThoseOfTheMachine) {
               if (is != holds) continue;
               EXPECT_FALSE(knowledge.unreachable());
               const Range r = knowledge.range(Polynomial::atom(x));
-              EXPECT_TRUE(r.lo <= value && value <= r.hi)
-                  << to_string(relation) << " " << holds << " " << value << " of [" << low << ", " << high << "] with "
-                  << other;
+              EXPECT_TRUE(r.lo <= value && value <= r.hi) << to_string(relation) << " " << holds << " " << value
+                                                          << " of [" << low << ", " << high << "] with " << other;
             }
             knowledge.forget(mark);
           }

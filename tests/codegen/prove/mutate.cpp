@@ -53,7 +53,9 @@ class Mutator {
   static bool swaps(Op op) {
     return op == Op::kCompare || op == Op::kSub || op == Op::kShl || op == Op::kShrU || op == Op::kSelect;
   }
-  static bool is_vector(Type t) { return t == Type::kB8 || t == Type::kB16 || t == Type::kB32 || t == Type::kB64 || t == Type::kB128; }
+  static bool is_vector(Type t) {
+    return t == Type::kB8 || t == Type::kB16 || t == Type::kB32 || t == Type::kB64 || t == Type::kB128;
+  }
 
   bool fits(Mutation mutation, const Instruction& i) const {
     switch (mutation) {

@@ -10,13 +10,13 @@
 namespace tailor::codegen::prove::testing {
 
 // name, text, what one fault does
-#define TAILOR_MUTATIONS(X)                                                                      \
-  X(kConstant, "constant", "off by one, doubled, halved or with a bit flipped")                  \
-  X(kCompare, "comparison", "another relation")                                                  \
+#define TAILOR_MUTATIONS(X)                                                                        \
+  X(kConstant, "constant", "off by one, doubled, halved or with a bit flipped")                    \
+  X(kCompare, "comparison", "another relation")                                                    \
   X(kSwap, "swap", "operands of a comparison, difference, shift or selection the other way round") \
-  X(kOperand, "operand", "another value of its type")                                            \
-  X(kOp, "operation", "another operation on the same operands")                                  \
-  X(kDrop, "drop", "half of a conjunction, or a guard, left out")                                \
+  X(kOperand, "operand", "another value of its type")                                              \
+  X(kOp, "operation", "another operation on the same operands")                                    \
+  X(kDrop, "drop", "half of a conjunction, or a guard, left out")                                  \
   X(kWidth, "width", "a load and the stores of its value twice or half as wide")
 
 enum class Mutation : uint8_t {

@@ -6,8 +6,14 @@
 namespace tailor::codegen::prove::testing {
 
 Subject LoweredKey::subject(const kernel::Program& program) const {
-  return {program, lowered.plan, tile.views(), tile.status(), facts, symbols_of(key.op()),
-          key.get(KeyField::kIndex64) != 0};
+  return {program,
+          lowered.plan,
+          tile.views(),
+          tile.status(),
+          facts,
+          symbols_of(key.op()),
+          key.get(KeyField::kIndex64) != 0,
+          products_of(key.op())};
 }
 
 Expected<LoweredKey> lower_key(const Key& key) {

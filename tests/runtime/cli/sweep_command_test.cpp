@@ -32,6 +32,7 @@ TEST(SweepCommand, EmitsASampleOfEveryKeySpaceAndCountsTheSameWithAnyNumberOfThr
   }
   EXPECT_EQ(report["keys"], keys);
   EXPECT_EQ(report["failures"], 0);
+  EXPECT_EQ(report["unproved"], 0) << report["first_unproved"];
   EXPECT_EQ(report["compiled"], false);
   const Outcome three = run_tailor({"sweep", "--text-only", "--limit=8", "--jobs=3", "--json"});
   EXPECT_EQ(without_times(three.json()), without_times(report));

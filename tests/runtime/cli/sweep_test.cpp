@@ -105,6 +105,15 @@ TEST(Sweep, CountsTextsOnceAndNamesEveryKeyThatFails) {
   }
 }
 
+TEST(Sweep, TwoKeysOfAHundredMayBeUnproved) {
+  EXPECT_FALSE(too_many_unproved(0, 0));
+  EXPECT_FALSE(too_many_unproved(0, 7));
+  EXPECT_TRUE(too_many_unproved(1, 49));
+  EXPECT_FALSE(too_many_unproved(1, 50));
+  EXPECT_FALSE(too_many_unproved(2, 100));
+  EXPECT_TRUE(too_many_unproved(3, 100));
+}
+
 TEST(Sweep, WithoutCompilingThereAreNoCubins) {
   FakeGenerator generator;
   const SweepResult result = sweep(group_of(OpId::kUnpack), generator, false, 2, [](int64_t) {});

@@ -152,6 +152,12 @@ TYPED_TEST(EveryOperation, KeyIsListedAndItsFactsHold) {
           << to_string(key);
       spoken_of[fact.symbol] = true;
     }
+    for (const SymbolProduct& each : products_of(problem->op)) {
+      int64_t product = 1;
+      for (const uint16_t factor : each.factors) product *= problem->values[factor];
+      if (each.unless_zero >= 0 && problem->values[static_cast<size_t>(each.unless_zero)] == 0) continue;
+      ASSERT_EQ(problem->values[each.product], product) << symbols_of(problem->op)[each.product].name;
+    }
     for (size_t s = 0; s < spoken_of.size(); ++s) {
       ASSERT_TRUE(spoken_of[s] || symbols_of(problem->op)[s].name == "fill") << symbols_of(problem->op)[s].name;
     }
