@@ -1,5 +1,5 @@
-// Rows that are decoded, taken by tiles, or written down columns: small programs in text form that are proved, and
-// faults in them that break the claim they are about.
+// Rows that are decoded, taken by tiles or in runs, or written down columns: small programs in text form that are
+// proved, and faults in them that break the claim they are about.
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -66,17 +66,19 @@ Case make_case(std::vector<tile::View> views, std::string_view body) {
     if (body.find("access " + std::to_string(id)) == body.npos) continue;
     more_accesses += "  access " + std::to_string(id) + (id <= 4 ? " \"cu\" \"z\"\n" : " \"out\" \"y\"\n");
   }
-  c.program = kernel::parse(
-                  "kernel @small(%in: ptr readonly, %out: ptr, %cu: ptr readonly, %rows: i32, %e0: i32, %e1: i32, "
-                  "%s0: i32, %s1: i32, %in_stride: i32, %chunk: i32, %multiplier: i32, %shift: i32, %other_shift: i32) "
-                  "block 32 {\n  access 1 \"in\" \"x\"\n  access 2 \"out\" \"y\"\n" +
-                  more_accesses +
-                  "  %tid = special tid.x\n  %cta = special ctaid.x\n  %zero = const i32 0\n  %one = const i32 1\n"
-                  "  %two = const i32 2\n  %three = const i32 3\n  %four = const i32 4\n  %seven = const i32 7\n"
-                  "  %eight = const i32 8\n  %begin = mul %cta, %chunk\n  %next = add %begin, %chunk\n"
-                  "  %end = min.u %next, %rows\n" +
-                  std::string(body) + "}\n")
-                  .value();
+  Expected<kernel::Program> parsed = kernel::parse(
+      "kernel @small(%in: ptr readonly, %out: ptr, %cu: ptr readonly, %rows: i32, %e0: i32, %e1: i32, "
+      "%s0: i32, %s1: i32, %in_stride: i32, %chunk: i32, %multiplier: i32, %shift: i32, %other_shift: i32) "
+      "block 32 {\n  access 1 \"in\" \"x\"\n  access 2 \"out\" \"y\"\n" +
+      more_accesses +
+      "  %tid = special tid.x\n  %cta = special ctaid.x\n  %zero = const i32 0\n  %one = const i32 1\n"
+      "  %two = const i32 2\n  %three = const i32 3\n  %four = const i32 4\n  %seven = const i32 7\n"
+      "  %eight = const i32 8\n  %begin = mul %cta, %chunk\n  %next = add %begin, %chunk\n"
+      "  %end = min.u %next, %rows\n" +
+      std::string(body) + "}\n");
+  EXPECT_TRUE(parsed.ok()) << parsed.status().to_string();
+  if (!parsed.ok()) return c;
+  c.program = std::move(*parsed);
   const Status verified = kernel::verify(c.program);
   EXPECT_TRUE(verified.ok()) << verified.to_string();
   return c;
@@ -305,6 +307,101 @@ TEST(Columns, FaultsBreakTheirClaims) {
        {"every second column", "shl %lane, %two", "shl %lane, %three", Claim::kCoverage},
        {"columns twice", "shl %length, %four", "shl %length, %three", Claim::kCoverage},
        {"an end of which nothing is promised", "sub %end_of, %first_of", "sub %rows, %first_of", Claim::kCoverage}});
+}
+
+// ---- runs of rows through a page of sixteen slots, two rows of eight groups at once
+
+const tile::Dimension kSlots{tile::Extent::constant(16), tile::Stride::of("s1", 16)};
+const std::vector<tile::View> kRunViews = {
+    view("in", tile::Role::kRead, {{tile::Extent::of("e0"), tile::Stride::of("s0", 16)}, kSlots, kLine}), kOffsets,
+    view("out", tile::Role::kWrite, {{tile::Extent::of("rows"), tile::Stride::of("in_stride", 16)}, kLine})};
+constexpr std::string_view kRuns = R"(
+  %group = shr.u %tid, %two
+  %lane = and %tid, %three
+  %column = shl %lane, %four
+  %some = cmp.ult %begin, %end
+  if %some {
+    %done = while %at = %begin {
+      %more = cmp.ult %at, %end
+      condition %more, %at
+    } do %row {
+      %fifteen = const i32 15
+      %sixteen = const i32 16
+      %left = sub %end, %row
+      %slot = and %row, %fifteen
+      %room = sub %sixteen, %slot
+      %run = min.u %left, %room
+      %page = load i32 %cu align 4 access 3 readonly
+      %skipped = load i32 %cu align 4 access 4 readonly
+      %in_pool = cmp.ult %page, %e0
+      %wanted = cmp.ne %skipped, %page
+      %known = and %in_pool, %wanted
+      %taken = if %known {
+        %page_at = mul %page, %s0
+        %slot_at = mul %slot, %s1
+        %from = add %page_at, %slot_at
+        %to = mul %row, %in_stride
+        %a0 = ptradd %in, %column
+        %a = ptradd %a0, %from
+        %b0 = ptradd %out, %column
+        %b = ptradd %b0, %to
+        %limit = sub %run, %eight
+        %reached = while %x = %group {
+          %two_more = cmp.slt %x, %limit
+          condition %two_more, %x
+        } do %r {
+          %a_on = mul %r, %s1
+          %a1 = ptradd %a, %a_on
+          %v = load b128 %a1 align 16 access 1 readonly
+          %b_on = mul %r, %in_stride
+          %b1 = ptradd %b, %b_on
+          store b128 %b1, %v align 16 access 2
+          %second = shl %in_stride, %three
+          %b2 = ptradd %b1, %second
+          store b128 %b2, %v align 16 access 5
+          %r_on = add %r, %sixteen
+          yield %r_on
+        }
+        %ended = while %y = %reached {
+          %one_more = cmp.slt %y, %run
+          condition %one_more, %y
+        } do %z {
+          %c_on = mul %z, %in_stride
+          %b3 = ptradd %b, %c_on
+          %w = const b32 0
+          %w4 = pack %w, %w, %w, %w
+          store b128 %b3, %w4 align 16 access 6
+          %z_on = add %z, %eight
+          yield %z_on
+        }
+        yield %run
+      } else {
+        yield %one
+      }
+      %following = add %row, %taken
+      yield %following
+    }
+  }
+)";
+
+TEST(Runs, EveryRowOfARunIsTakenOnce) { expect_proved(make_case(kRunViews, kRuns)); }
+
+TEST(Runs, FaultsBreakTheirClaims) {
+  expect_faults(
+      kRunViews, kRuns,
+      {{"past the rows of the block", "min.u %left, %room", "min.u %room, %room", Claim::kBounds},
+       {"past the page", "min.u %left, %room", "min.u %left, %left", Claim::kBounds},
+       {"a step past the run", "add %row, %taken", "add %row, %sixteen", Claim::kRows},
+       {"the same row for ever", "yield %one\n", "yield %zero\n", Claim::kRows},
+       {"rows again from the first", "while %y = %reached", "while %y = %group", Claim::kRows},
+       {"rows left out between", "while %y = %reached", "while %y = %eight", Claim::kRows},
+       {"a step of one row for two", "add %r, %sixteen", "add %r, %eight", Claim::kRows},
+       {"a step that is no group's", "add %z, %eight", "add %z, %seven", Claim::kRows},
+       {"two rows where one is left", "sub %run, %eight", "sub %run, %four", Claim::kRows},
+       {"the last rows left out", "cmp.slt %y, %run", "cmp.slt %y, %limit", Claim::kRows},
+       {"a run that starts elsewhere", "%group = shr.u %tid, %two", "%group = and %tid, %seven", Claim::kRows},
+       {"the second row in the place of another", "shl %in_stride, %three", "shl %in_stride, %two", Claim::kCoverage},
+       {"lanes that write the same", "%lane = and %tid, %three", "%lane = and %tid, %one", Claim::kCoverage}});
 }
 
 }  // namespace
