@@ -393,17 +393,28 @@ void Execution::smallest_or_largest(const Instruction& i) {
   definition.a = *a;
   definition.b = *b;
   const Polynomial result = Polynomial::atom(knowledge_.add(std::move(info), std::move(definition)));
-  std::vector<Polynomial> bounds{*a, *b};
+  std::vector<Polynomial> bounds;
   for (const Polynomial& each : {*a, *b}) {
-    // A least of several, whole or less something.
-    for (const Term& t : each.terms()) {
-      const auto nested =
-          is_min && t.monomial.degree() == 1 && t.coefficient == 1 ? most_.find(t.monomial.factor(0)) : most_.end();
-      if (nested == most_.end()) continue;
-      for (const Polynomial& bound : nested->second) bounds.push_back(each - Polynomial::term(t.monomial, 1) + bound);
+    knowledge_.define(is_min ? each - result : result - each);
+    const auto nested = most_.find(each.as_atom());
+    if (is_min && nested != most_.end()) {
+      bounds.insert(bounds.end(), nested->second.begin(), nested->second.end());
+    } else {
+      bounds.push_back(each);
     }
   }
-  for (const Polynomial& bound : bounds) knowledge_.define(is_min ? bound - result : result - bound);
+  for (const Polynomial& bound : bounds) {
+    if (!is_min) break;
+    knowledge_.define(bound - result);
+    // A least of several, less something.
+    for (const Term& t : bound.terms()) {
+      const auto part = t.monomial.degree() == 1 && t.coefficient == 1 ? most_.find(t.monomial.factor(0)) : most_.end();
+      if (part == most_.end()) continue;
+      for (const Polynomial& most : part->second) {
+        knowledge_.define(bound - Polynomial::term(t.monomial, 1) + most - result);
+      }
+    }
+  }
   if (is_min) most_[result.as_atom()] = std::move(bounds);
   set(i.results[0], result);
 }
@@ -510,14 +521,16 @@ Execution::SymbolicValue Execution::merged(ValueId result, PredicateId condition
     const Polynomial one(1);
     if (info.range.lo < 0 && shows_where(true, a.integer - one) && shows_where(false, b.integer - one))
       info.range.lo = 1;
-    // What one side is at most may bound the other.
-    std::vector<Polynomial> bounds;
+    // What one side is at most may bound the other, and one that is not constant may itself.
+    std::vector<Polynomial> bounds, tried;
     for (const SymbolicValue* side : {&a, &b}) {
       const auto known = most_.find(side->integer.as_atom());
       std::vector<Polynomial> candidates;
       if (known != most_.end()) candidates = known->second;
-      if (!side->integer.is_constant()) candidates.push_back(side->integer);
+      if ((side == &a ? b : a).integer.is_constant()) candidates.push_back(side->integer);
       for (const Polynomial& bound : candidates) {
+        if (std::find(tried.begin(), tried.end(), bound) != tried.end()) continue;
+        tried.push_back(bound);
         if (shows_where(true, bound - a.integer) && shows_where(false, bound - b.integer)) bounds.push_back(bound);
       }
     }

@@ -539,12 +539,30 @@ bool Knowledge::split(const Polynomial& p, const Effort& effort) {
   return false;
 }
 
+// p is the fact plus a constant that is not negative.
+bool exceeds(const Polynomial& p, const Polynomial& fact) {
+  const auto skip = [](const std::vector<Term>& terms) {
+    return !terms.empty() && terms.front().monomial.is_one() ? 1 : 0;
+  };
+  const std::vector<Term>&a = p.terms(), &b = fact.terms();
+  const auto i = skip(a), j = skip(b);
+  const Wide more = (i ? a.front().coefficient : 0) - (j ? b.front().coefficient : 0);
+  return more >= 0 && std::equal(a.begin() + i, a.end(), b.begin() + j, b.end());
+}
+
 // Short certificates first: most are.
 bool Knowledge::shows(const Polynomial& p, const Effort& effort) {
   if (p.is_broken()) return false;
   if (unreachable() || range(p).lo >= 0) {
     facts_used_ = 0;
     return true;
+  }
+  for (const std::vector<Polynomial>* facts : {&facts_, &lemmas_}) {
+    for (const Polynomial& fact : *facts) {
+      if (!exceeds(p, fact)) continue;
+      facts_used_ = 1;
+      return true;
+    }
   }
   const bool selects =
       effort.split_first && effort.splits > 0 && std::any_of(p.terms().begin(), p.terms().end(), [&](const Term& t) {
