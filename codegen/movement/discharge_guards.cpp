@@ -183,6 +183,9 @@ Expected<std::string> explain(const tile::Program& program, const RowPlan& rows)
                         shape.runs == 1 ? "" : "s", shape.run_bytes, shape.vectors_per_run, shape.vector_bytes);
     for (const layout::TailPiece& piece : shape.tail) text += fmt::format(", then {} at {}", piece.width, piece.offset);
     text += fmt::format("\n  {}\n", shape.reason);
+    const auto bodies =
+        std::count_if(copy.streams.begin(), copy.streams.end(), [](const Stream& s) { return s.is_body; });
+    if (bodies > 1) text += fmt::format("  {} bodies, one below, alike but for where they start\n", bodies);
     for (const bool source : {true, false}) {
       if (source && copy.copy.source == tile::kNone) continue;
       TAILOR_ASSIGN_OR_RETURN(const std::string side, side_layout(copy, source));

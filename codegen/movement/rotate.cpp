@@ -24,11 +24,6 @@ bool heads_aligned(const tile::View& view, int64_t bytes) {
   });
 }
 
-tile::Stride times(const tile::Stride& stride, int64_t factor) {
-  if (stride.exact) return tile::Stride::constant(*stride.exact * factor);
-  return tile::Stride::of(stride.symbol, stride.divisor, stride.factor * factor);
-}
-
 // The pairs of one node.
 struct Pairs {
   int64_t heads, half;

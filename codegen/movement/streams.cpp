@@ -23,7 +23,23 @@ Expected<layout::CopyShape> shape_of(const tile::View& source, const tile::View&
   return layout::plan_copy(space, side_of(source, unit), side_of(target, unit), unit, {}, max_vector_bytes);
 }
 
+// Few runs that no number of lanes divides are streams of their own: a lane's places in one differ by constants, while
+// an index that goes across them is decoded in every wave.
+bool runs_apart(const layout::CopyShape& shape, const std::vector<Digit>& runs) {
+  constexpr int64_t kWarp = 32, kMostWaves = 16;
+  const int64_t waves = (shape.vectors_per_run + kWarp - 1) / kWarp;
+  return runs.size() == 1 && shape.vectors_per_run > kWarp && shape.vectors_per_run % kWarp != 0 &&
+         shape.vectors_per_run % 2 == 1 && runs[0].radix * waves <= kMostWaves;
+}
+
 }  // namespace
+
+tile::Stride times(tile::Stride stride, int64_t factor) {
+  if (factor == 0) return tile::Stride::constant(0);
+  if (stride.exact) return tile::Stride::constant(*stride.exact * factor);
+  stride.factor *= factor;
+  return stride;
+}
 
 layout::Stride in_elements(const tile::Stride& stride, int64_t element) {
   if (stride.exact) return layout::Stride::constant(*stride.exact / element);
@@ -81,23 +97,36 @@ Expected<RowStreams> copy_streams(const tile::View& source, const tile::View& ta
     return unsupported(fmt::format("{} <- {} runs backwards on both sides; a row is lowered from its element 0 on",
                                    target.name, source.name));
   }
+  Status status;
   std::vector<Digit> runs;
   for (auto d = shape.run_dims.rbegin(); d != shape.run_dims.rend(); ++d) {
     runs.push_back({d->name, d->extent, d->extent, in_bytes(d->src_stride, source.element_bytes),
                     in_bytes(d->dst_stride, target.element_bytes)});
   }
-  const auto add = [&](int64_t width, int64_t offset, int64_t per_run, bool is_body) {
+  const auto add = [&](int64_t width, int64_t offset, int64_t per_run, bool is_body,
+                       const std::vector<Digit>& of_runs) -> Stream* {
     Stream s;
     s.width = width, s.offset = offset, s.is_body = is_body;
     s.source_ratio = unit_of(source, target) / source.element_bytes;
     s.target_ratio = unit_of(source, target) / target.element_bytes;
-    const Status status = complete(s, per_run, runs, lowering);
+    status = complete(s, per_run, of_runs, lowering);
     result.streams.push_back(std::move(s));
-    return status;
+    return &result.streams.back();
   };
-  TAILOR_RETURN_IF_ERROR(add(shape.vector_bytes, 0, shape.vectors_per_run, true));
+  if (lowering == Lowering::kTail && runs_apart(shape, runs)) {
+    for (int64_t h = 0; h < runs[0].radix; ++h) {
+      Stream* s = add(shape.vector_bytes, 0, shape.vectors_per_run, true, {});
+      s->source_start = times(runs[0].source, h);
+      s->target_start = times(runs[0].target, h);
+      TAILOR_RETURN_IF_ERROR(status);
+    }
+  } else {
+    add(shape.vector_bytes, 0, shape.vectors_per_run, true, runs);
+    TAILOR_RETURN_IF_ERROR(status);
+  }
   for (const layout::TailPiece& piece : shape.tail) {
-    TAILOR_RETURN_IF_ERROR(add(piece.width, piece.offset, 1, false));
+    add(piece.width, piece.offset, 1, false, runs);
+    TAILOR_RETURN_IF_ERROR(status);
   }
   return result;
 }

@@ -1,8 +1,8 @@
 // The accesses of a row, by width: what plan_rows deals to lanes and CopyRows emits.
 //
-// A *stream* is the accesses of one width of one node: the body (vectors_per_run per run) or one tail piece (one per
-// run). E.g. 8 runs of 74 bytes at 4-byte steps: a body of 8 * 18 accesses of 4 bytes, digits (vector 18, h 8), and a
-// tail of 8 accesses of 2 bytes at offset 72, digits (h 8).
+// A *stream* is the accesses of one width of one node: the body (vectors_per_run per run), that of a single run, or one
+// tail piece (one per run). E.g. 8 runs of 74 bytes at 4-byte steps: a body of 8 * 18 accesses of 4 bytes, digits
+// (vector 18, h 8), and a tail of 8 accesses of 2 bytes at offset 72, digits (h 8).
 //
 // Thread-safety: pure functions. Errors: kInvalidArgument from plan_copy; kUnsupported for a padded row of 2^31
 // vectors.
@@ -53,6 +53,8 @@ struct Stream {
 // Strides as plan_copy counts them, in elements, and back.
 layout::Stride in_elements(const tile::Stride& stride, int64_t element);
 tile::Stride in_bytes(const layout::Stride& stride, int64_t element);
+
+tile::Stride times(tile::Stride stride, int64_t factor);
 
 // A view as one side of a copy of its trailing [H, D], as if its elements had `unit` bytes, a multiple of what they
 // have: n elements are aligned in units just when they are in bytes.
