@@ -1,6 +1,7 @@
 #include "codegen/generator.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 
@@ -80,9 +81,15 @@ Expected<T> guarded(const F& f) {
   }
 }
 
+// See GeneratorOptions. mallopt(3), "Dynamic mmap threshold".
+void keep_freed_heap() {
+  void* volatile block = std::malloc(size_t{4} << 20);
+  std::free(block);
+}
+
 class Generator : public KernelGenerator {
  public:
-  explicit Generator(GeneratorOptions options) : options_(std::move(options)) {}
+  explicit Generator(GeneratorOptions options) : options_(std::move(options)) { keep_freed_heap(); }
 
   std::string digest() const override { return TAILOR_GENERATOR_DIGEST; }
 

@@ -409,6 +409,15 @@ class ModuleBuilder {
 
   // ---- control flow
 
+  // The lowering has unrolled what it wants unrolled. ptxas would unroll four times more, into kernels that take up to
+  // three times as long to assemble; .pragma "nounroll" keeps it from that.
+  void not_unrolled(llvm::BranchInst* back_edge) {
+    llvm::Metadata* disable = llvm::MDNode::get(context_, llvm::MDString::get(context_, "llvm.loop.unroll.disable"));
+    llvm::MDNode* loop = llvm::MDNode::getDistinct(context_, {nullptr, disable});
+    loop->replaceOperandWith(0, loop);
+    back_edge->setMetadata(llvm::LLVMContext::MD_loop, loop);
+  }
+
   // Tested before the first iteration and at the end of each: one branch per iteration.
   void for_loop(const Instruction& i) {
     llvm::Value* lo = at(i.operands[0]);
@@ -436,7 +445,7 @@ class ModuleBuilder {
     llvm::Value* next = b_.CreateAdd(iv, step);
     iv->addIncoming(next, latch);
     for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(at(yielded[k]), latch);
-    b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, after);
+    not_unrolled(b_.CreateCondBr(b_.CreateICmpSLT(next, hi), body, after));
     after->moveAfter(latch);
 
     b_.SetInsertPoint(after);
@@ -477,7 +486,7 @@ class ModuleBuilder {
     region(inside);
     const std::vector<ValueId>& yielded = inside.body.back().operands;
     for (size_t k = 0; k < carried.size(); ++k) carried[k]->addIncoming(at(yielded[k]), b_.GetInsertBlock());
-    b_.CreateBr(header);
+    not_unrolled(b_.CreateBr(header));
     after->moveAfter(b_.GetInsertBlock());
     b_.SetInsertPoint(after);
   }

@@ -31,7 +31,7 @@ tile::Program AppendTokens::finish(const std::function<void(const Token&)>& move
   const tile::ViewId batch_index = b.view(views_.index_array(kBatchIndex, extent(kRows)));
   const tile::ViewId position = b.view(views_.index_array(kPosition, extent(kRows)));
   const tile::ViewId table = b.view(views_.index_table(kBlockTable, extent(kBatch), extent(kMaxPages), kTableStride));
-  b.status(views_.name(kStatusWord));
+  b.status(views_.status(kStatusWord));
 
   b.rows("row", extent(kRows), [&](tile::ValueId row) {
     const auto sequence = b.load("sequence", batch_index, {row});

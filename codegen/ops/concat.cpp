@@ -20,7 +20,7 @@ Expected<tile::Program> concat(const Key& key) {
   const tile::ViewId cu_b = b.view(views.index_array(kCuB, tile::Extent::of(views.name(kBatch), 1)));
   const tile::ViewId out =
       b.view(views.vectors(kOut, tile::Role::kWrite, {extent(kRows)}, {kOutRowStride}, kOutDimStride, kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
 
   b.each("q", extent(kBatch), [&](tile::ValueId q) {
     load_bounds(b, cu_a, q, extent(kARows));

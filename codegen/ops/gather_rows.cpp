@@ -19,7 +19,7 @@ Expected<tile::Program> gather_rows(const Key& key) {
   const tile::ViewId index = b.view(views.index_array(kIndex, extent(kRows), views.index_bytes()));
   const tile::ViewId target = b.view(
       views.vectors(kTarget, tile::Role::kWrite, {extent(kRows)}, {kTargetRowStride}, kTargetDimStride, kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
 
   b.rows("row", extent(kRows), [&](tile::ValueId row) {
     const auto from = b.load("from", index, {row});

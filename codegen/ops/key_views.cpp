@@ -10,7 +10,8 @@ KeyViews::KeyViews(const Key& key)
       element_bytes_(1 << key.get(KeyField::kElementLog2)),
       index_bytes_(1 << key.get(KeyField::kIndexLog2)),
       source_type_(static_cast<DType>(key.get(KeyField::kSourceType))),
-      target_type_(static_cast<DType>(key.get(KeyField::kTargetType))) {}
+      target_type_(static_cast<DType>(key.get(KeyField::kTargetType))),
+      reports_(key.get(KeyField::kReports) != 0) {}
 
 std::string KeyViews::name(uint16_t symbol) const { return std::string(symbols_[symbol].name); }
 

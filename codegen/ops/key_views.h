@@ -58,6 +58,8 @@ class KeyViews {
   }
 
   std::string name(uint16_t symbol) const;
+  // The name of the status word, for tile::Builder::status; empty if the key says that there is none.
+  std::string status(uint16_t symbol) const { return reports_ ? name(symbol) : std::string(); }
 
  private:
   int64_t divisor(uint16_t symbol) const;  // largest known, 1 if none
@@ -67,6 +69,7 @@ class KeyViews {
   std::span<const SymbolSpec> symbols_;
   int element_bytes_ = 1, index_bytes_ = 4;
   DType source_type_, target_type_;
+  bool reports_ = false;
 };
 
 }  // namespace tailor::codegen::ops

@@ -20,7 +20,7 @@ Expected<tile::Program> pack(const Key& key) {
   const tile::ViewId offsets = b.view(views.index_array(kCuSeqlens, tile::Extent::of(views.name(kBatch), 1)));
   const tile::ViewId packed = b.view(
       views.vectors(kPacked, tile::Role::kWrite, {extent(kRows)}, {kPackedRowStride}, kPackedDimStride, kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
 
   b.each("q", extent(kBatch), [&](tile::ValueId q) {
     const Bounds bounds = load_bounds(b, offsets, q, extent(kRows));

@@ -23,7 +23,7 @@ Expected<tile::Program> paged_gather(const Key& key) {
   const tile::ViewId offsets = b.view(views.index_array(kCuSeqlens, tile::Extent::of(views.name(kBatch), 1)));
   const tile::ViewId packed = b.view(views.rows(kPacked, tile::Role::kWrite, {extent(kRows)},
                                                 {{kRowStride}, kTargetHeadStride, kTargetDimStride}, kHeads, kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
 
   b.each("q", extent(kBatch), [&](tile::ValueId q) {
     const auto first = b.load("first", offsets, {q});

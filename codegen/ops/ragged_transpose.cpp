@@ -32,7 +32,7 @@ Expected<tile::Program> ragged_transpose(const Key& key) {
       views.vectors(kSource, tile::Role::kRead, {extent(kRows)}, {kSourceRowStride}, kSourceDimStride, kHeadDim));
   const tile::ViewId offsets = b.view(views.index_array(kCuSeqlens, tile::Extent::of(views.name(kBatch), 1)));
   const tile::ViewId target = b.view(views.dense_vectors(kTarget, tile::Role::kWrite, extent(kRows), kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
   // Rows of one store: what the promise and the target's alignment allow, at most 16 bytes.
   const int64_t group = std::min({int64_t{1} << key.get(KeyField::kLengthMultipleLog2),
                                   (int64_t{1} << key.get(KeyField::kTargetAlignLog2)) / views.element_bytes()});

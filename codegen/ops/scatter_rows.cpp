@@ -19,7 +19,7 @@ Expected<tile::Program> scatter_rows(const Key& key) {
   const tile::ViewId index = b.view(views.index_array(kIndex, extent(kRows), views.index_bytes()));
   const tile::ViewId target = b.view(views.vectors(kTarget, tile::Role::kWrite, {extent(kTargetRows)},
                                                    {kTargetRowStride}, kTargetDimStride, kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
 
   b.rows("row", extent(kRows), [&](tile::ValueId row) {
     const auto to = b.load("to", index, {row});

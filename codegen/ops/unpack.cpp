@@ -21,7 +21,7 @@ Expected<tile::Program> unpack(const Key& key) {
   const tile::ViewId padded =
       b.view(views.vectors(kPadded, tile::Role::kWrite, {extent(kBatch), extent(kPaddedRows)},
                            {kPaddedSequenceStride, kPaddedRowStride}, kPaddedDimStride, kHeadDim));
-  b.status(views.name(kStatusWord));
+  b.status(views.status(kStatusWord));
 
   b.rows("slot", extent(kSlots), [&](tile::ValueId slot) {
     const auto place = b.resolve("s", "t", slot, extent(kPaddedRows));

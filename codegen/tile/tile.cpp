@@ -195,11 +195,16 @@ ValueId Builder::sum(std::string name, ValueId a, ValueId b, Extent below, Devic
   node.op = Op::kSum;
   node.operands = {a, b};
   node.extent = std::move(below);
-  node.fault = fault;
-  node.fault_index = fault_index;
+  report(node, fault, fault_index);
   node.results = {value(std::move(name), Type::kScalar)};
   append(node);
   return node.results[0];
+}
+
+void Builder::report(Node& node, DeviceFault fault, ValueId fault_index) const {
+  if (program_.status_.empty()) return;
+  node.fault = fault;
+  node.fault_index = fault_index;
 }
 
 void Builder::check(std::vector<Term> chain, std::vector<Relation> relations, DeviceFault fault, ValueId fault_index) {
@@ -207,8 +212,7 @@ void Builder::check(std::vector<Term> chain, std::vector<Relation> relations, De
   node.op = Op::kCheck;
   node.chain = std::move(chain);
   node.relations = std::move(relations);
-  node.fault = fault;
-  node.fault_index = fault_index;
+  report(node, fault, fault_index);
   append(std::move(node));
 }
 
@@ -298,7 +302,7 @@ void Builder::when(std::vector<Term> chain, std::vector<Relation> relations, con
 }
 
 void Builder::each(std::string name, Extent extent, const std::function<void(ValueId)>& body) {
-  loop(Op::kEach, std::move(name), std::move(extent), body);
+  if (!program_.status_.empty()) loop(Op::kEach, std::move(name), std::move(extent), body);
 }
 
 void Builder::rows(std::string name, Extent extent, const std::function<void(ValueId)>& body) {

@@ -246,7 +246,8 @@ std::string print_node(const Program& program, const Node& node);  // one line, 
 // names and types of names.
 Expected<Program> parse(std::string_view text);
 
-// Builds a program in order. Names are made unique by a numeric suffix; nothing else is checked (see verify).
+// Builds a program in order. Names are made unique by a numeric suffix; nothing else is checked (see verify). Without a
+// status word, which comes before what reports to it, faults and `each` are left out.
 class Builder {
  public:
   explicit Builder(std::string entry) { program_.entry_ = std::move(entry); }
@@ -299,6 +300,7 @@ class Builder {
   Program finish() { return std::move(program_); }
 
  private:
+  void report(Node& node, DeviceFault fault, ValueId fault_index) const;
   void loop(Op op, std::string name, Extent extent, const std::function<void(ValueId)>& body);
   Program program_;
   std::vector<std::vector<Node>*> open_;

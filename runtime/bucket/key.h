@@ -51,30 +51,31 @@ constexpr std::string_view to_string(CopyMode mode) {
 //
 // The fields of a key, in the order of their canonical encoding: name, text, bits, word, meaning.
 // Fields of one word are packed from bit 0 upwards in the order listed.
-#define TAILOR_KEY_FIELDS(X)                                                                                   \
-  X(kOp, "op", 8, 0, "operation")                                                                              \
-  X(kSchemaVersion, "schema", 8, 0, "version of the operation's schema")                                       \
-  X(kArch, "arch", 8, 0, "target architecture")                                                                \
-  X(kEmitter, "emitter", 4, 0, "emitter")                                                                      \
-  X(kLowering, "lowering", 4, 0, "treatment of tails")                                                         \
-  X(kElementLog2, "element_log2", 4, 0, "log2 of the (source's) element size in bytes: 0 … 3")                 \
-  X(kIndex64, "index64", 1, 0, "1 if a byte offset into some operand may reach 2^31")                          \
-  X(kSourceContiguity, "source_contiguity", 2, 0, "RowContiguity of the side that is read")                    \
-  X(kTargetContiguity, "target_contiguity", 2, 0, "RowContiguity of the side that is written")                 \
-  X(kSourceAlignLog2, "source_align_log2", 3, 0, "log2 bytes (<= 4) dividing base and outer strides, read")    \
-  X(kTargetAlignLog2, "target_align_log2", 3, 0, "log2 bytes (<= 4) dividing base and outer strides, written") \
-  X(kSourceType, "source_type", 4, 0, "DType that is computed with: convert, append_rope; 0 (u8)")             \
-  X(kTargetType, "target_type", 4, 0, "DType of convert's target, of append_rope's cos and sin; 0 (u8)")       \
-  X(kIndexLog2, "index_log2", 2, 0, "log2 of the bytes of an index: gather_rows, scatter_rows; 2")             \
-  X(kVariant, "variant", 4, 0, "append_rope: RopeStyle; convert: 1 with a scale; copy: CopyMode; 0")           \
-  X(kPageSize, "page_size", 32, 1, "tokens per page, exact: paged operations; 0")                              \
-  X(kHeads, "heads", 32, 1, "H, exact: paged operations; 1")                                                   \
-  X(kHeadDim, "head_dim", 32, 2, "D, exact; copy: elements of a run of at most 2048 bytes, else 0")            \
-  X(kRotaryDim, "rotary_dim", 32, 2, "R, exact: append_rope; 0")                                               \
-  X(kRowsResidue, "rows_residue", 8, 3, "M % 128: transposed copy; 255: unknown")                              \
-  X(kColumnsResidue, "columns_residue", 16, 3, "copy: run bytes % 512, transposed: N % 64; 65535: unknown")    \
-  X(kOuterRank, "outer_rank", 4, 3, "dimensions around the run or the matrix: copy; 0")                        \
-  X(kLengthMultipleLog2, "length_multiple_log2", 3, 3, "log2 of what divides every offset: ragged_transpose; 0")
+#define TAILOR_KEY_FIELDS(X)                                                                                     \
+  X(kOp, "op", 8, 0, "operation")                                                                                \
+  X(kSchemaVersion, "schema", 8, 0, "version of the operation's schema")                                         \
+  X(kArch, "arch", 8, 0, "target architecture")                                                                  \
+  X(kEmitter, "emitter", 4, 0, "emitter")                                                                        \
+  X(kLowering, "lowering", 4, 0, "treatment of tails")                                                           \
+  X(kElementLog2, "element_log2", 4, 0, "log2 of the (source's) element size in bytes: 0 … 3")                   \
+  X(kIndex64, "index64", 1, 0, "1 if a byte offset into some operand may reach 2^31")                            \
+  X(kSourceContiguity, "source_contiguity", 2, 0, "RowContiguity of the side that is read")                      \
+  X(kTargetContiguity, "target_contiguity", 2, 0, "RowContiguity of the side that is written")                   \
+  X(kSourceAlignLog2, "source_align_log2", 3, 0, "log2 bytes (<= 4) dividing base and outer strides, read")      \
+  X(kTargetAlignLog2, "target_align_log2", 3, 0, "log2 bytes (<= 4) dividing base and outer strides, written")   \
+  X(kSourceType, "source_type", 4, 0, "DType that is computed with: convert, append_rope; 0 (u8)")               \
+  X(kTargetType, "target_type", 4, 0, "DType of convert's target, of append_rope's cos and sin; 0 (u8)")         \
+  X(kIndexLog2, "index_log2", 2, 0, "log2 of the bytes of an index: gather_rows, scatter_rows; 2")               \
+  X(kVariant, "variant", 4, 0, "append_rope: RopeStyle; convert: 1 with a scale; copy: CopyMode; 0")             \
+  X(kPageSize, "page_size", 32, 1, "tokens per page, exact: paged operations; 0")                                \
+  X(kHeads, "heads", 32, 1, "H, exact: paged operations; 1")                                                     \
+  X(kHeadDim, "head_dim", 32, 2, "D, exact; copy: elements of a run of at most 2048 bytes, else 0")              \
+  X(kRotaryDim, "rotary_dim", 32, 2, "R, exact: append_rope; 0")                                                 \
+  X(kRowsResidue, "rows_residue", 8, 3, "M % 128: transposed copy; 255: unknown")                                \
+  X(kColumnsResidue, "columns_residue", 16, 3, "copy: run bytes % 512, transposed: N % 64; 65535: unknown")      \
+  X(kOuterRank, "outer_rank", 4, 3, "dimensions around the run or the matrix: copy; 0")                          \
+  X(kLengthMultipleLog2, "length_multiple_log2", 3, 3, "log2 of what divides every offset: ragged_transpose; 0") \
+  X(kReports, "reports", 1, 3, "1 if the caller gives a status word: all but convert and copy; 0")
 
 enum class KeyField : uint8_t {
 #define X(name, text, bits, word, meaning) name,
@@ -137,7 +138,7 @@ struct Key {
   constexpr Lowering lowering() const { return static_cast<Lowering>(get(KeyField::kLowering)); }
 };
 
-// "paged_gather schema=2 arch=sm_90a emitter=llvm … head_dim=128": parses back with parse_key.
+// "paged_gather schema=3 arch=sm_90a emitter=llvm … head_dim=128": parses back with parse_key.
 std::string to_string(const Key& key);
 Expected<Key> parse_key(std::string_view text);
 

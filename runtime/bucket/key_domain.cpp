@@ -47,7 +47,8 @@ class DomainCheck {
   bool everywhere() {
     return within(KeyField::kSchemaVersion, kSchemaVersion, kSchemaVersion) && within(KeyField::kElementLog2, 0, 3) &&
            within(KeyField::kVariant, 0, domain_.variants - 1u) &&
-           within(KeyField::kIndexLog2, 2, domain_.index ? 3 : 2);
+           within(KeyField::kIndexLog2, 2, domain_.index ? 3 : 2) &&
+           within(KeyField::kReports, 0, domain_.reports ? 1 : 0);
   }
 
   bool types() {

@@ -31,29 +31,30 @@ struct KeyDomain {
   Computes computes;
   Sides sides;
   bool strided;  // copy: modes, outer rank, residues, a run that may be launch-bound
+  bool reports;  // reports may be 1: there is something to report
 };
 
-// op, pages, index, variants, computes, sides, strided
-#define TAILOR_KEY_DOMAINS(X)                                        \
-  X(kPagedGather, true, false, 1, kNothing, kOneRun, false)          \
-  X(kPagedAppend, true, false, 1, kNothing, kOneRun, false)          \
-  X(kPack, false, false, 1, kNothing, kOneRun, false)                \
-  X(kUnpack, false, false, 1, kNothing, kOneRun, false)              \
-  X(kGatherRows, false, true, 1, kNothing, kOneRun, false)           \
-  X(kScatterRows, false, true, 1, kNothing, kOneRun, false)          \
-  X(kConcat, false, false, 1, kNothing, kOneRun, false)              \
-  X(kSplit, false, false, 1, kNothing, kOneRun, false)               \
-  X(kConvert, false, false, 2, kConvert, kApart, false)              \
-  X(kAppendRope, true, false, 2, kRotate, kOneRun, false)            \
-  X(kRaggedTranspose, false, false, 1, kNothing, kTransposed, false) \
-  X(kCopy, false, false, 3, kNothing, kOneRun, true)
+// op, pages, index, variants, computes, sides, strided, reports
+#define TAILOR_KEY_DOMAINS(X)                                              \
+  X(kPagedGather, true, false, 1, kNothing, kOneRun, false, true)          \
+  X(kPagedAppend, true, false, 1, kNothing, kOneRun, false, true)          \
+  X(kPack, false, false, 1, kNothing, kOneRun, false, true)                \
+  X(kUnpack, false, false, 1, kNothing, kOneRun, false, true)              \
+  X(kGatherRows, false, true, 1, kNothing, kOneRun, false, true)           \
+  X(kScatterRows, false, true, 1, kNothing, kOneRun, false, true)          \
+  X(kConcat, false, false, 1, kNothing, kOneRun, false, true)              \
+  X(kSplit, false, false, 1, kNothing, kOneRun, false, true)               \
+  X(kConvert, false, false, 2, kConvert, kApart, false, false)             \
+  X(kAppendRope, true, false, 2, kRotate, kOneRun, false, true)            \
+  X(kRaggedTranspose, false, false, 1, kNothing, kTransposed, false, true) \
+  X(kCopy, false, false, 3, kNothing, kOneRun, true, false)
 
 // `op` must be in its enumeration.
 constexpr KeyDomain key_domain(OpId op) {
   switch (op) {
-#define X(name, pages, index, variants, computes, sides, strided) \
-  case OpId::name:                                                \
-    return {pages, index, variants, Computes::computes, Sides::sides, strided};
+#define X(name, pages, index, variants, computes, sides, strided, reports) \
+  case OpId::name:                                                         \
+    return {pages, index, variants, Computes::computes, Sides::sides, strided, reports};
     TAILOR_KEY_DOMAINS(X)
 #undef X
   }

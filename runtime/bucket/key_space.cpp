@@ -141,6 +141,7 @@ Expected<Key> base_key(const StaticConfiguration& c) {
   key.set(KeyField::kRowsResidue, kUnknownRowsResidue);
   key.set(KeyField::kColumnsResidue, kUnknownColumnsResidue);
   key.set(KeyField::kOuterRank, domain.strided ? static_cast<uint64_t>(std::min(c.outer_rank, 15)) : 0);
+  key.set(KeyField::kReports, domain.reports && c.reports);
   // A set of facts that every configuration in its domain admits: what is refused is the configuration.
   key.set(KeyField::kSourceAlignLog2, kMaxAlignLog2);
   key.set(KeyField::kTargetAlignLog2, kMaxAlignLog2);

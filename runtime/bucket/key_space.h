@@ -47,6 +47,7 @@ struct StaticConfiguration {
   int variant = 0;                                                     // as the key's field of that name
   int64_t rotary_dim = 0;                                              // append_rope
   int outer_rank = 0;                                                  // copy
+  bool reports = true;  // the caller gives a status word; not of convert and copy
 };
 
 // A key's normal form under the rules above: the key of make_key. Idempotent; keeps every static field and index64.

@@ -60,6 +60,7 @@ struct Operands {
     view.stride[0] += flags.pad_row;
     return view;
   }
+  uint64_t status_word() { return flags.configuration.reports ? place(0) : 0; }
   Tensor indices(std::initializer_list<int64_t> shape) { return Tensor::dense(place(0), DType::kInt32, shape); }
 };
 
@@ -73,6 +74,7 @@ void fill_append(Operands& make, const KeyFlags& flags, Append& append) {
   append.v_pages = make.pool();
   append.layout = flags.layout;
   append.block_table = make.indices({kBatch, 4});
+  append.status_word = make.status_word();
 }
 
 Expected<Problem> paged_problem(OpId op, const KeyFlags& flags, const StaticConfiguration& c) {
@@ -85,6 +87,7 @@ Expected<Problem> paged_problem(OpId op, const KeyFlags& flags, const StaticConf
     gather.seq_lens = make.indices({kBatch});
     gather.cu_seqlens = make.indices({kBatch + 1});
     gather.packed = make.rows();
+    gather.status_word = make.status_word();
     return make_problem(gather);
   }
   if (op == OpId::kPagedAppend) {
@@ -120,6 +123,7 @@ Expected<Problem> flat_problem(OpId op, const KeyFlags& flags, const StaticConfi
   problem.op = op;
   problem.element_log2 = log2(source_element);
   problem.head_dim = c.head_dim;
+  problem.reports = domain.reports && c.reports;
   problem.index_log2 = domain.index ? log2(c.index_bytes) : uint8_t{2};
   problem.variant = static_cast<uint8_t>(c.variant);
   problem.outer_rank = static_cast<uint8_t>(domain.strided ? c.outer_rank : 0);
@@ -178,6 +182,8 @@ void add_static_flags(CLI::App& app, StaticFlags& flags) {
   add_choice(app, "--mode", flags.mode, parse_copy_mode, "rows, transposed, elements", "how copy is made",
              to_string(flags.mode));
   app.add_option("--outer-rank", flags.outer_rank, "dimensions around the run or the matrix of copy");
+  app.add_flag("--status,!--no-status", flags.reports,
+               "the kernel for callers with a status word (the default), or without");
   add_target_flags(app, flags.target, to_string(kDefaultArch));
 }
 
@@ -241,6 +247,7 @@ Expected<StaticConfiguration> static_configuration(const StaticFlags& flags) {
   c.target_type = flags.other_dtype;
   c.index_bytes = element_bytes(flags.index);
   c.variant = variant_of(flags, domain);
+  c.reports = flags.reports;
   if (domain.computes == Computes::kConvert && !(convertible(c.source_type) && convertible(c.target_type))) {
     return invalid_argument(
         fmt::format("--dtype is {} and --to is {}; each must be f32, f16, bf16, fp8_e4m3 or fp8_e5m2",

@@ -42,6 +42,11 @@ class FactWriter {
       add(Fact::divisible(s, divisor));
     }
   }
+  // A kernel that reports takes any word, and none; one that does not must not be given one that it would ignore.
+  void status_word(uint16_t symbol) {
+    if (value(KeyField::kReports) == 0) return exact(symbol, 0);
+    addresses({symbol}, 8);
+  }
   // With 32-bit indices no stride reaches 2^31: every extent above 1 steps at least once.
   void strides(Symbols symbols, int64_t divisor) { strides(symbols, divisor, 0); }
   // Negative ones come with 64-bit indices only.

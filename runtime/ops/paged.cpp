@@ -18,7 +18,7 @@ void gather_facts(FactWriter& facts) {
   facts.exact(kElementBytes, facts.element());
   facts.extents({kRows, kBatch, kPoolPages, kMaxPages});
   facts.addresses({kBlockTable, kSeqLens, kCuSeqlens}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.strides({kTableStride}, 1);
   facts.source({kPages}, {kPageStride, kSlotStride}, {kSourceHeadStride}, {kSourceDimStride});
   facts.target({kPacked}, {kRowStride}, {kTargetHeadStride}, {kTargetDimStride});
@@ -32,7 +32,7 @@ void append_facts(FactWriter& facts) {
   facts.exact(kElementBytes, facts.element());
   facts.extents({kRows, kBatch, kPoolPages, kMaxPages});
   facts.addresses({kBlockTable, kBatchIndex, kPosition}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.strides({kTableStride}, 1);
   facts.source({kK, kV}, {kKRowStride, kVRowStride}, {kKHeadStride, kVHeadStride}, {kKDimStride, kVDimStride});
   facts.target({kKPages, kVPages}, {kKPageStride, kKSlotStride, kVPageStride, kVSlotStride},
@@ -137,6 +137,7 @@ void set_append(const AppendOperands& o, OpId op, Problem& problem) {
   s[kVPages] = o.v_pages.address();
   s[kBlockTable] = o.table.address();
   s[kStatusWord] = o.status.address();
+  problem.reports = o.status.address() != 0;
   s[kRows] = rows;
   s[kBatch] = o.table.extent(0);
   s[kPoolPages] = o.k_pages.extent(0);
@@ -253,6 +254,7 @@ Status fill_problem(const PagedGather& op, Problem& problem) {
   v[kCuSeqlens] = static_cast<int64_t>(cu.begin);
   v[kPacked] = static_cast<int64_t>(packed.begin);
   v[kStatusWord] = static_cast<int64_t>(op.status_word);
+  problem.reports = op.status_word != 0;
   v[kRows] = rows;
   v[kBatch] = batch;
   v[kPoolPages] = pages.extent(0);

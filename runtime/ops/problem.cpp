@@ -50,6 +50,7 @@ Key make_key(const Problem& problem, Arch arch, Emitter emitter, Lowering loweri
           residue_field(columns_residue_kind(problem), problem.columns_residue, kUnknownColumnsResidue, learned));
   key.set(KeyField::kOuterRank, problem.outer_rank);
   key.set(KeyField::kLengthMultipleLog2, problem.length_multiple_log2);
+  key.set(KeyField::kReports, problem.reports);
   return canonical_form(key);
 }
 

@@ -19,6 +19,7 @@ namespace tailor {
 struct Problem {
   OpId op{};
   bool empty = false;    // nothing to move: validated, and then not launched
+  bool reports = false;  // there is a status word
   bool index64 = false;  // a byte offset into some operand, or rows * bytes of a row, may reach 2^31
   RowContiguity source_contiguity{}, target_contiguity{};
   uint8_t source_align_log2 = 0, target_align_log2 = 0;  // bytes, clamped to 16 = 2^4

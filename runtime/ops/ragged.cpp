@@ -21,7 +21,7 @@ void pack_facts(FactWriter& facts) {
   row_facts(facts);
   facts.extents({kRows, kBatch, kPaddedRows});
   facts.addresses({kCuSeqlens}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kPadded}, {kPaddedSequenceStride, kPaddedRowStride}, {}, {kPaddedDimStride});
   facts.target({kPacked}, {kPackedRowStride}, {}, {kPackedDimStride});
 }
@@ -31,7 +31,7 @@ void unpack_facts(FactWriter& facts) {
   row_facts(facts);
   facts.extents({kRows, kBatch, kPaddedRows, kSlots});
   facts.addresses({kCuSeqlens}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kPacked}, {kPackedRowStride}, {}, {kPackedDimStride});
   facts.target({kPadded}, {kPaddedSequenceStride, kPaddedRowStride}, {}, {kPaddedDimStride});
 }
@@ -41,7 +41,7 @@ void concat_facts(FactWriter& facts) {
   row_facts(facts);
   facts.extents({kARows, kBRows, kRows, kBatch});
   facts.addresses({kCuA, kCuB}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kA, kB}, {kARowStride, kBRowStride}, {}, {kADimStride, kBDimStride});
   facts.target({kOut}, {kOutRowStride}, {}, {kOutDimStride});
 }
@@ -51,7 +51,7 @@ void split_facts(FactWriter& facts) {
   row_facts(facts);
   facts.extents({kARows, kBRows, kRows, kBatch});
   facts.addresses({kCuA, kCuB}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kPacked}, {kPackedRowStride}, {}, {kPackedDimStride});
   facts.target({kA, kB}, {kARowStride, kBRowStride}, {}, {kADimStride, kBDimStride});
 }
@@ -63,7 +63,7 @@ void ragged_transpose_facts(FactWriter& facts) {
   facts.add(Fact::range(kTargetElements, 0, std::numeric_limits<int64_t>::max()));
   facts.exact(kLengthMultiple, int64_t{1} << facts.value(KeyField::kLengthMultipleLog2));
   facts.addresses({kCuSeqlens}, 4);
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kSource}, {kSourceRowStride}, {}, {kSourceDimStride});
   facts.target({kTarget}, {}, {}, {});
 }
@@ -188,6 +188,7 @@ Status fill_problem(const Pack& op, Problem& problem) {
   v[kCuSeqlens] = o.cu.address();
   v[kPacked] = o.packed.address();
   v[kStatusWord] = o.status.address();
+  problem.reports = o.status.address() != 0;
   v[kRows] = o.rows();
   v[kBatch] = o.batch();
   v[kPaddedRows] = o.padded.extent(1);
@@ -222,6 +223,7 @@ Status fill_problem(const Unpack& op, Problem& problem) {
   v[kCuSeqlens] = o.cu.address();
   v[kPadded] = o.padded.address();
   v[kStatusWord] = o.status.address();
+  problem.reports = o.status.address() != 0;
   v[kRows] = o.rows();
   v[kBatch] = o.batch();
   v[kPaddedRows] = o.padded.extent(1);
@@ -258,6 +260,7 @@ Status fill_problem(const Concat& op, Problem& problem) {
   v[kCuB] = o.cu_b.address();
   v[kOut] = o.joined.address();
   v[kStatusWord] = o.status.address();
+  problem.reports = o.status.address() != 0;
   v[kARows] = o.a.extent(0);
   v[kBRows] = o.b.extent(0);
   v[kRows] = o.joined.extent(0);
@@ -295,6 +298,7 @@ Status fill_problem(const Split& op, Problem& problem) {
   v[kCuB] = o.cu_b.address();
   v[kB] = o.b.address();
   v[kStatusWord] = o.status.address();
+  problem.reports = o.status.address() != 0;
   v[kARows] = o.a.extent(0);
   v[kBRows] = o.b.extent(0);
   v[kRows] = o.joined.extent(0);
@@ -344,6 +348,7 @@ Status fill_problem(const RaggedTranspose& op, Problem& problem) {
   v[kCuSeqlens] = cu.address();
   v[kTarget] = target.address();
   v[kStatusWord] = status.address();
+  problem.reports = status.address() != 0;
   v[kRows] = rows;
   v[kBatch] = cu.extent(0) - 1;
   v[kTargetElements] = rows * head_dim;

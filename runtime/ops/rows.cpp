@@ -15,7 +15,7 @@ void gather_rows_facts(FactWriter& facts) {
   facts.exact(kElementBytes, facts.element());
   facts.extents({kRows, kSourceRows});
   facts.addresses({kIndex}, int64_t{1} << facts.value(KeyField::kIndexLog2));
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kSource}, {kSourceRowStride}, {}, {kSourceDimStride});
   facts.target({kTarget}, {kTargetRowStride}, {}, {kTargetDimStride});
 }
@@ -27,7 +27,7 @@ void scatter_rows_facts(FactWriter& facts) {
   facts.exact(kElementBytes, facts.element());
   facts.extents({kRows, kTargetRows});
   facts.addresses({kIndex}, int64_t{1} << facts.value(KeyField::kIndexLog2));
-  facts.addresses({kStatusWord}, 8);
+  facts.status_word(kStatusWord);
   facts.source({kSource}, {kSourceRowStride}, {}, {kSourceDimStride});
   facts.target({kTarget}, {kTargetRowStride}, {}, {kTargetDimStride});
 }
@@ -88,6 +88,7 @@ void set_indexed(const IndexedOperands& o, OpId op, const Operand& named, Proble
   v[kIndex] = o.index.address();
   v[kTarget] = o.target.address();
   v[kStatusWord] = o.status.address();
+  problem.reports = o.status.address() != 0;
   v[kRows] = rows;
   v[kSourceRows] = named.extent(0);
   v[kSourceRowStride] = o.source.stride(0);

@@ -116,6 +116,11 @@ std::vector<StaticConfiguration> sweep_configurations(OpId op, Arch arch, Emitte
       for (c.index_bytes = 4; c.index_bytes <= (domain.index ? 8 : 4); c.index_bytes += 4) list.push_back(c);
     }
   }
+  for (size_t n = domain.reports ? list.size() : 0, i = 0; i < n; ++i) {
+    StaticConfiguration silent = list[i];
+    silent.reports = false;
+    list.push_back(silent);
+  }
   return list;
 }
 

@@ -45,6 +45,36 @@ TEST_F(GeneratorTest, EmitsTextPlanPremisesAndPhases) {
   }
 }
 
+// A caller without a status word gets a kernel without a trace of reporting, and only such a caller may run it.
+TEST_F(GeneratorTest, AKernelThatDoesNotReportHasNoCodeForIt) {
+  for (int i = 0; i < kOpCount; ++i) {
+    const auto op = static_cast<OpId>(i);
+    const auto symbols = symbols_of(op);
+    const auto word = std::find_if(symbols.begin(), symbols.end(),
+                                   [](const SymbolSpec& symbol) { return symbol.name == "status_word"; });
+    if (word == symbols.end()) continue;
+    const Fact none = Fact::exact(static_cast<uint16_t>(word - symbols.begin()), 0);
+    for (const Emitter emitter : {Emitter::kLlvm, Emitter::kNvrtc}) {
+      StaticConfiguration c{op, Arch::kSm90a, emitter, Lowering::kTail, 2, 16, 2, 64};
+      c.source_type = c.target_type = DType::kFloat16;
+      c.rotary_dim = 64;
+      for (const bool reports : {true, false}) {
+        c.reports = reports;
+        const auto kernel = generator_->emit(enumerate_keys(c).value().back());
+        ASSERT_TRUE(kernel.ok()) << to_string(op) << ": " << kernel.status().to_string();
+        EXPECT_TRUE(kernel->unproved.empty()) << to_string(op);
+        const bool promised =
+            std::find(kernel->premises.begin(), kernel->premises.end(), none) != kernel->premises.end();
+        EXPECT_EQ(promised, !reports) << to_string(op);
+        EXPECT_EQ(
+            generator_->show(enumerate_keys(c).value().back(), Stage::kKernel)->find("atomic") != std::string::npos,
+            reports)
+            << to_string(op);
+      }
+    }
+  }
+}
+
 // Equal keys give equal text, whatever was emitted before: the text is a cache key.
 TEST_F(GeneratorTest, TextIsAFunctionOfTheKey) {
   const Key a = key_of(OpId::kPagedGather, Emitter::kLlvm), b = key_of(OpId::kPagedAppend, Emitter::kNvrtc);

@@ -63,10 +63,10 @@ TEST(Key, TextParsesBack) {
     ASSERT_EQ(*parsed, key);
   }
   EXPECT_EQ(to_string(good_key()),
-            "op=paged_gather schema=2 arch=sm_90a emitter=llvm lowering=tail element_log2=1 index64=0 "
+            "op=paged_gather schema=3 arch=sm_90a emitter=llvm lowering=tail element_log2=1 index64=0 "
             "source_contiguity=row target_contiguity=row source_align_log2=1 target_align_log2=1 source_type=u8 "
             "target_type=u8 index_log2=2 variant=0 page_size=16 heads=8 head_dim=128 rotary_dim=0 rows_residue=255 "
-            "columns_residue=65535 outer_rank=0 length_multiple_log2=0");
+            "columns_residue=65535 outer_rank=0 length_multiple_log2=0 reports=1");
 }
 
 TEST(Key, MalformedTextIsRefusedByName) {
@@ -146,6 +146,7 @@ std::vector<Shape> shapes() {
                                                          {KeyField::kTargetContiguity, {{0, 2}}}};
   std::vector<Shape> list;
   const auto add = [&](const char* name, StaticConfiguration c, std::map<KeyField, std::vector<Domain>> differing) {
+    if (c.op == OpId::kConvert || c.op == OpId::kCopy) differing[KeyField::kReports] = {{0, 0}};
     list.push_back({name, c, std::move(differing)});
   };
   add("gather", configuration(OpId::kPagedGather), paged);
@@ -220,6 +221,7 @@ std::vector<Domain> common_domain(KeyField field) {
     case KeyField::kArch:
     case KeyField::kEmitter:
     case KeyField::kIndex64:
+    case KeyField::kReports:
       return {{0, 1}};
     case KeyField::kLowering:
     case KeyField::kSourceContiguity:

@@ -213,6 +213,7 @@ StaticConfiguration configuration_of(const Problem& problem, Arch arch, Emitter 
   c.variant = problem.variant;
   c.rotary_dim = problem.rotary_dim;
   c.outer_rank = problem.outer_rank;
+  c.reports = problem.reports;
   return c;
 }
 
