@@ -128,7 +128,6 @@ Expected<Problem> flat_problem(OpId op, const KeyFlags& flags, const StaticConfi
   if (domain.strided && static_cast<CopyMode>(c.variant) == CopyMode::kTransposed) {
     source_row = flags.matrix_columns + flags.pad_row;
     target_row = flags.matrix_rows + flags.pad_row;
-    problem.rows_residue = static_cast<int16_t>(flags.matrix_rows % residue_modulus(ResidueKind::kMatrixRows));
     problem.columns_residue = static_cast<int16_t>(flags.matrix_columns % residue_modulus(ResidueKind::kMatrixColumns));
   } else if (domain.strided && c.head_dim == 0) {
     problem.columns_residue =

@@ -22,7 +22,7 @@ namespace tailor {
 inline constexpr int kMaxSymbols = 48;
 
 // Bumped whenever the meaning of a symbol, a key field or a fact changes; part of every key.
-inline constexpr uint64_t kSchemaVersion = 2;
+inline constexpr uint64_t kSchemaVersion = 3;
 
 // Bytes up to which the run of a copy is exact in the key, and the bytes in which a longer one is dealt out.
 inline constexpr int64_t kExactRunBytes = 2048, kRunPieceBytes = 512;

@@ -33,7 +33,7 @@ TEST_F(RuntimeTest, TheFirstLaunchCompilesTheSecondHits) {
   EXPECT_EQ(info.miss_reason, MissReason::kNoDiskTier);
   EXPECT_EQ(info.new_component, "first");
   EXPECT_TRUE(info.launched);
-  EXPECT_THAT(info.key, HasSubstr("op=paged_gather schema=2 arch=sm_90a emitter=llvm lowering=tail"));
+  EXPECT_THAT(info.key, HasSubstr("op=paged_gather schema=3 arch=sm_90a emitter=llvm lowering=tail"));
   std::vector<std::string> phases;
   for (const auto& [name, ms] : info.phases) phases.push_back(name);
   EXPECT_THAT(phases, ::testing::ElementsAre("emit", "nvjitlink", "load"));
