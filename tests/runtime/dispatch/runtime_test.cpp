@@ -192,6 +192,17 @@ TEST_F(RuntimeTest, TheCallersContextIsRestored) {
   fake_current_context = nullptr;
 }
 
+// What ops.h says of operands that leave nothing to move: the status word is not written, whatever cu_seqlens holds.
+TEST_F(RuntimeTest, WhatHasNothingToMoveIsNotLaunched) {
+  Unpack op = unpack_operands();
+  op.padded = Tensor::dense(0, DType::kFloat16, {4, 0, 96});
+  LaunchInfo info;
+  ASSERT_TRUE(runtime_->launch(op, {.info = &info}).ok());
+  EXPECT_FALSE(info.launched);
+  EXPECT_EQ(driver_.state.launches, 0);
+  EXPECT_EQ(generator_->emits, 0);
+}
+
 TEST_F(RuntimeTest, ARefusedCubinFallsBackToPtx) {
   driver_.state.refuse_cubin = true;
   LaunchInfo info;

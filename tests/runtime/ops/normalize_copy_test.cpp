@@ -233,6 +233,20 @@ TEST(CopyProblem, ModesFollowTheFinestDimensions) {
   EXPECT_EQ(mode(Tensor::dense(at(0), DType::kFloat32, {1, 1, 1}), b), CopyMode::kRows);
 }
 
+// x[::2] to x[1::2]: no byte is shared, the ranges are; the message says which of the two is asked for.
+TEST(CopyProblem, InterleavedViewsAreRefusedByTheirByteRanges) {
+  StridedCopy op;
+  op.source = op.target = Tensor::dense(at(0), DType::kFloat32, {50});
+  op.source.stride[0] = op.target.stride[0] = 2;
+  op.target.address += 4;
+  const auto problem = make_problem(op);
+  ASSERT_FALSE(problem.ok());
+  EXPECT_THAT(problem.status().message(), ::testing::HasSubstr("byte ranges"));
+  EXPECT_THAT(problem.status().message(), ::testing::HasSubstr("interleave without sharing a byte are refused"));
+  op.target.address += 2 * 50 * 4;
+  EXPECT_TRUE(make_problem(op).ok()) << "beyond the source's range";
+}
+
 // Common residues are in the key, others are not until they are learned.
 TEST(CopyKey, HostKnownExtentsGiveTheKeysThatTheirCodeDeserves) {
   LearnedResidues learned;
