@@ -111,9 +111,9 @@ TEST_F(LearningRuntime, WhatWasLearnedNeverFailsALaunch) {
     launch(odd);
     EXPECT_TRUE(info_.launched);
     EXPECT_EQ(info_.tier, Tier::kMemory);
-    if (info_.fallback == Fallback::kUnlearned) {
+    if (info_.fallbacks == Fallback::kUnlearned) {
       ++fallbacks;
-      EXPECT_THAT(info_.fallback_detail, HasSubstr("fake compiler says no"));
+      EXPECT_THAT(info_.fallback_notes.at(0).detail, HasSubstr("fake compiler says no"));
     }
   }
   EXPECT_EQ(fallbacks, 1) << "it is counted from 0 again";
