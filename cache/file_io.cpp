@@ -17,6 +17,7 @@ constexpr int kNameTries = 16;
 static_assert(EINTR == 4);
 
 std::string tmp_directory() { return std::string(kFormatFolder) + "/tmp"; }
+std::string quarantine_directory() { return std::string(kFormatFolder) + "/quarantine"; }
 
 // What openat2 and openat answer for links, sockets, devices without drivers, and files in place of folders.
 bool is_wrong_kind(int rc) { return rc == -ELOOP || rc == -ENOTDIR || rc == -ENXIO || rc == -ENODEV; }
@@ -172,6 +173,9 @@ Status FileIo::write_once(const std::string& directory, const std::string& name,
     what = "rename";
     rc = repeat_if_interrupted([&] { return fs_->rename(tmp.get(), tmp_name.c_str(), target.get(), name.c_str()); });
   }
+  if (rc == -EISDIR && set_aside(target.get(), name)) {
+    rc = repeat_if_interrupted([&] { return fs_->rename(tmp.get(), tmp_name.c_str(), target.get(), name.c_str()); });
+  }
   if (rc < 0) {
     *error = -rc;
     fs_->unlink(tmp.get(), tmp_name.c_str());
@@ -182,6 +186,16 @@ Status FileIo::write_once(const std::string& directory, const std::string& name,
     if (rc < 0) return refused(directory, "sync", rc);
   }
   return Status();
+}
+
+bool FileIo::set_aside(int directory, const std::string& name) {
+  FileStat st;
+  if (fs_->stat_at(directory, name.c_str(), &st) < 0 || st.kind != FileKind::kDirectory) return false;
+  const Expected<ScopedFd> quarantine = open_or_create_directory(quarantine_directory());
+  if (!quarantine.ok()) return false;
+  const std::string token = fmt::format("{:016x}{:016x}", fs_->random_bits(), fs_->random_bits());
+  const int to = quarantine->get();
+  return noted(repeat_if_interrupted([&] { return fs_->rename(directory, name.c_str(), to, token.c_str()); })) >= 0;
 }
 
 Status FileIo::write(const std::string& directory, const std::string& name, std::string_view bytes) {

@@ -90,7 +90,8 @@ class FileIo {
   FileRead read(const std::string& path, std::optional<uint64_t> required_bytes = {});
 
   // Makes `bytes` appear at `directory`/`name` in one step, whatever stood there; missing folders are created.
-  // Readers see the old file, or the new one, whole.
+  // Readers see the old file, or the new one, whole. A directory, which a file cannot replace, is moved to
+  // v1/quarantine with what it holds; nothing deletes it.
   Status write(const std::string& directory, const std::string& name, std::string_view bytes);
 
   // Durable mode only, else nothing: brings a file that another publisher wrote, and its folder, to the disk.
@@ -119,6 +120,8 @@ class FileIo {
   Expected<ScopedFd> open_or_create_directory(const std::string& path);
   int write_all(int fd, std::string_view bytes);
   Status write_once(const std::string& directory, const std::string& name, std::string_view bytes, int* error);
+  // Moves the directory `name` of the folder open at `directory` to the quarantine. False: it is none, or stays.
+  bool set_aside(int directory, const std::string& name);
   Status refused(const std::string& path, const char* what, int rc);
 
   std::shared_ptr<FileSystem> fs_;  // before root_, which closes through it

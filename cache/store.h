@@ -62,7 +62,7 @@ struct Object {
 struct ActionRecord {
   std::string metadata;         // opaque: launch plan, recipes, premises
   std::string toolchain;        // what compiled it, for people: "LLVM 19.1.7, nvJitLink 12.8"
-  uint32_t minimum_driver = 0;  // as cuDriverGetVersion counts: 12080; stored, not interpreted
+  uint32_t minimum_driver = 0;  // as cuDriverGetVersion counts: 12080; compared by the caller, not here
   std::vector<Object> objects;
 
   // The object of this name, or null.

@@ -200,13 +200,17 @@ Status assign_threads(const Request& request, const Grid& grid, std::map<int64_t
   scene.threads = first.size();
   if (scene.threads < 1) return invalid_argument("'threads' has no thread: its first mode is empty");
   TAILOR_ASSIGN_OR_RETURN(const std::vector<int64_t> indices, owners.values(kMaxCells));
+  std::set<std::pair<int64_t, int64_t>> owned;  // index, thread
   for (size_t i = 0; i < indices.size(); ++i) {
     if (indices[i] < 0 || indices[i] >= grid.size) {
       return invalid_argument(
           fmt::format("'threads' names index {}; the layout has indices 0 to {}", indices[i], grid.size - 1));
     }
     Cell* cell = by_index[indices[i]];
-    if (!cell->thread) cell->thread = static_cast<int64_t>(i) % scene.threads;
+    const int64_t thread = static_cast<int64_t>(i) % scene.threads;
+    if (!owned.emplace(indices[i], thread).second) continue;
+    cell->sharers += cell->thread ? 1 : 0;
+    cell->thread = cell->thread.value_or(thread);
   }
   return {};
 }
@@ -244,7 +248,9 @@ Expected<const BankModel*> read_bank_model(const Request& request, int64_t elem_
     TAILOR_ASSIGN_OR_RETURN(arch, object.text("arch", arch));
     TAILOR_ASSIGN_OR_RETURN(width, object.integer("width", elem_bytes, elem_bytes, 16));
   }
-  TAILOR_ASSIGN_OR_RETURN(const BankModel* model, find_bank_model(arch, static_cast<int>(width), false));
+  const auto found = find_bank_model(arch, static_cast<int>(width), false);
+  if (!found.ok()) return invalid_argument("'banks': " + found.status().message());
+  const BankModel* model = *found;
   if (model->bytes % elem_bytes != 0 || model->parts != 1) {
     return invalid_argument(fmt::format("lanes of {} bytes do not hold whole elements of {}", width, elem_bytes));
   }

@@ -19,9 +19,10 @@ enum class CellState : uint8_t { kFull, kTail, kGuarded };
 struct Cell {
   int64_t index = 0;
   CellState state = CellState::kFull;
-  int64_t address = 0;  // elements; of no meaning when guarded
-  std::optional<int64_t> thread;
-  std::optional<int64_t> bank;  // of the first byte
+  int64_t address = 0;            // elements; of no meaning when guarded
+  std::optional<int64_t> thread;  // the one that owns the index first
+  int64_t sharers = 0;            // further threads that own it
+  std::optional<int64_t> bank;    // of the first byte
   size_t piece = 0;
 };
 

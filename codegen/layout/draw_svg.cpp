@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kMargin = 24;
 constexpr double kLegendWidth = 300;
-constexpr double kLabel = 44;  // room for row numbers
+constexpr double kLabel = 44;     // room for row numbers
+constexpr int64_t kMaxBand = 64;  // columns side by side; the others follow below
 constexpr std::string_view kInk = "#1b1f24";
 constexpr std::string_view kPale = "#6b7280";
 constexpr std::string_view kSoft = "#4b5563";  // an index, on any of the colours
@@ -83,8 +84,11 @@ class Canvas {
     // What stands in the corners must not touch: index and thread above, the bank below the address.
     size_t corner = fmt::to_string(scene.cells.size()).size();
     if (scene.threads > 0) corner += 1 + fmt::to_string(scene.threads - 1).size();
+    for (const Cell& cell : scene.cells) sharers_ = std::max(sharers_, cell.sharers);
+    if (sharers_ > 0) corner += 1 + fmt::to_string(sharers_).size();
     const double fits = kCorner * kDigit * static_cast<double>(corner) + 10;
-    cell_w_ = std::max(std::clamp(1000.0 / static_cast<double>(scene.columns), 34.0, 64.0), fits);
+    band_ = std::min(scene.columns, kMaxBand);
+    cell_w_ = std::max(std::clamp(1000.0 / static_cast<double>(band_), 34.0, 64.0), fits);
     const double lines = scene.banks > 0 ? (scene.threads > 0 ? 47.0 : 43.0) : 32.0;
     cell_h_ = std::max(std::clamp(cell_w_ * 0.78, 30.0, 48.0), lines);
     size_t digits = 1;
@@ -100,16 +104,21 @@ class Canvas {
     const bool row_passes = !scene.row_passes.empty();
     left_ = kMargin + kLabel + (scene.row_name.empty() ? 0 : 18);
     top_ = 112;
-    grid_w_ = cell_w_ * static_cast<double>(scene.columns);
-    grid_h_ = cell_h_ * static_cast<double>(scene.rows);
+    grid_w_ = cell_w_ * static_cast<double>(band_);
+    band_h_ = cell_h_ * static_cast<double>(scene.rows);
+    band_step_ = band_h_ + (scene.column_passes.empty() ? 30 : 60);
+    bands_ = (scene.columns + band_ - 1) / band_;
+    grid_h_ = band_step_ * static_cast<double>(bands_ - 1) + band_h_;
     legend_x_ = left_ + grid_w_ + (row_passes ? 52 : 0) + 32;
   }
 
   std::string draw() {
     for (size_t i = 0; i < scene_.cells.size(); ++i) cell(i);
     if (scene_.vector > 0) vectors();
-    out_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" class=\"frame\"/>\n", left_,
-                        top_, grid_w_, grid_h_);
+    for (int64_t b = 0; b < bands_; ++b) {
+      out_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" class=\"frame\"/>\n",
+                          left_, top_of(b), cell_w_ * static_cast<double>(columns_in(b)), band_h_);
+    }
     axes();
     passes();
     legend();
@@ -117,8 +126,14 @@ class Canvas {
   }
 
  private:
-  double x_of(size_t i) const { return left_ + cell_w_ * static_cast<double>(i % static_cast<size_t>(scene_.columns)); }
-  double y_of(size_t i) const { return top_ + cell_h_ * static_cast<double>(i / static_cast<size_t>(scene_.columns)); }
+  int64_t columns_in(int64_t band) const { return std::min(band_, scene_.columns - band * band_); }
+  double top_of(int64_t band) const { return top_ + band_step_ * static_cast<double>(band); }
+  double x_of_column(int64_t column) const { return left_ + cell_w_ * static_cast<double>(column % band_); }
+  double x_of(size_t i) const { return x_of_column(static_cast<int64_t>(i) % scene_.columns); }
+  double y_of(size_t i) const {
+    const auto place = static_cast<int64_t>(i);
+    return top_of(place % scene_.columns / band_) + cell_h_ * static_cast<double>(place / scene_.columns);
+  }
 
   void rect(double x, double y, double w, double h, std::string_view fill, std::string_view extra = "") {
     out_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\" {}/>\n", x, y,
@@ -153,13 +168,22 @@ class Canvas {
       text(x + cell_w_ / 2, y + cell_h_ / 2 + 6, 15, kPale, "middle", "–");
       return;
     }
-    if (c.thread) text(x + cell_w_ - 3, y + 11, kCorner, kInk, "end", fmt::format("t{}", *c.thread));
+    if (c.thread) {
+      text(x + cell_w_ - 3, y + 11, kCorner, kInk, "end",
+           c.sharers > 0 ? fmt::format("t{}+{}", *c.thread, c.sharers) : fmt::format("t{}", *c.thread));
+    }
+    if (c.sharers > 0) shared_frame(x, y, cell_w_, cell_h_);
     text(x + cell_w_ / 2, y + cell_h_ / 2 + 7, address_size_, kInk, "middle", fmt::to_string(c.address), true,
          c.state == CellState::kTail ? kHalo : "");
     if (!c.bank) return;
     if (scene_.threads > 0) rect(x + 1, y + cell_h_ - 5, cell_w_ - 2, 4, bank_colour(*c.bank, scene_.banks, 0.5));
     text(x + cell_w_ - 3, y + cell_h_ - (scene_.threads > 0 ? 7 : 4), kCorner, kInk, "end",
          fmt::format("b{}", *c.bank));
+  }
+
+  // Around what several threads own.
+  void shared_frame(double x, double y, double w, double h) {
+    rect(x + 1.5, y + 1.5, w - 3, h - 3, "none", fmt::format("stroke=\"{}\" stroke-width=\"2\"", kBad));
   }
 
   int64_t vector_of(const Cell& c) const {
@@ -193,10 +217,12 @@ class Canvas {
     text(kMargin, 62, 13, kPale, "start", scene_.subtitle);
     text(left_ + grid_w_ / 2, top_ - 24, 13, kInk, "middle", scene_.column_name + " →");
     for (int64_t c = 0; c < scene_.columns; ++c) {
-      text(left_ + cell_w_ * (static_cast<double>(c) + 0.5), top_ - 7, 12, kPale, "middle", fmt::to_string(c));
+      text(x_of_column(c) + cell_w_ * 0.5, top_of(c / band_) - 7, 12, kPale, "middle", fmt::to_string(c));
     }
-    for (int64_t r = 0; r < scene_.rows; ++r) {
-      text(left_ - 8, top_ + cell_h_ * (static_cast<double>(r) + 0.5) + 4, 12, kPale, "end", fmt::to_string(r));
+    for (int64_t b = 0; b < bands_; ++b) {
+      for (int64_t r = 0; r < scene_.rows; ++r) {
+        text(left_ - 8, top_of(b) + cell_h_ * (static_cast<double>(r) + 0.5) + 4, 12, kPale, "end", fmt::to_string(r));
+      }
     }
     if (!scene_.row_name.empty()) {
       const double x = kMargin + 8;
@@ -209,13 +235,15 @@ class Canvas {
   void passes() {
     for (size_t r = 0; r < scene_.row_passes.size(); ++r) {
       const Scene::Passes& n = scene_.row_passes[r];
-      text(left_ + grid_w_ + 10, top_ + cell_h_ * (static_cast<double>(r) + 0.5) + 5, 14,
-           n.cost > n.ideal ? kBad : kGood, "start", fmt::format("×{}", n.cost), true);
+      text(left_ + cell_w_ * static_cast<double>(columns_in(bands_ - 1)) + 10,
+           top_of(bands_ - 1) + cell_h_ * (static_cast<double>(r) + 0.5) + 5, 14, n.cost > n.ideal ? kBad : kGood,
+           "start", fmt::format("×{}", n.cost), true);
     }
     for (size_t c = 0; c < scene_.column_passes.size(); ++c) {
       const Scene::Passes& n = scene_.column_passes[c];
-      text(left_ + cell_w_ * (static_cast<double>(c) + 0.5), top_ + grid_h_ + 20, 14, n.cost > n.ideal ? kBad : kGood,
-           "middle", fmt::format("×{}", n.cost), true);
+      const auto column = static_cast<int64_t>(c);
+      text(x_of_column(column) + cell_w_ * 0.5, top_of(column / band_) + band_h_ + 20, 14,
+           n.cost > n.ideal ? kBad : kGood, "middle", fmt::format("×{}", n.cost), true);
     }
   }
 
@@ -282,6 +310,11 @@ class Canvas {
                                   ? fmt::format("thread {}, and so on to {}", t, scene_.threads - 1)
                                   : fmt::format("thread {}", t));
     }
+    if (sharers_ > 0) {
+      shared_frame(legend_x_, legend_y_, 26, 18);
+      text(legend_x_ + 36, legend_y_ + 14, 13, kInk, "start", "t+n: owned by n further threads too");
+      legend_y_ += 25;
+    }
     if (scene_.banks > 0) bank_scale();
     if (scene_.threads == 0 && scene_.banks == 0 && scene_.pieces > 1) {
       for (size_t p = 0; p < std::min<size_t>(scene_.pieces, 8); ++p) {
@@ -337,7 +370,10 @@ class Canvas {
   const Scene& scene_;
   std::string out_;
   double cell_w_ = 0, cell_h_ = 0, address_size_ = 0;
-  double left_ = 0, top_ = 0, grid_w_ = 0, grid_h_ = 0;
+  int64_t band_ = 1, bands_ = 1;  // columns in a band; bands
+  double band_h_ = 0, band_step_ = 0;
+  int64_t sharers_ = 0;                                  // most of a cell
+  double left_ = 0, top_ = 0, grid_w_ = 0, grid_h_ = 0;  // of all bands
   double legend_x_ = 0, legend_y_ = 0;
   int64_t lo_ = 0, hi_ = 0;
 };

@@ -3,10 +3,13 @@
 #include <charconv>
 #include <cstdint>
 #include <exception>
+#include <functional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "codegen/layout/composed_layout.h"
@@ -36,23 +39,61 @@ bool beyond_int64(const Json& number) {
   return number.is_number_unsigned() && number.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
 }
 
-// The members of one question, read on demand.
+// The members of one question, read on demand; remembers which were, and whether one could not be.
 class Question {
  public:
   explicit Question(const Json& json) : json_(json) {}
 
   bool has(const char* member) const { return json_.contains(member); }
+  bool unreadable() const { return unreadable_; }
 
-  Expected<std::string> text(const char* member) const {
+  // What the operation has no use for is not passed over: somebody meant something by it.
+  Status check_all_read(std::string_view op) const {
+    for (const auto& [name, value] : json_.items()) {
+      if (read_.contains(name)) continue;
+      unreadable_ = true;
+      return invalid_argument(fmt::format("\"{}\" is no member that {} takes; here it takes \"{}\"", name.substr(0, 40),
+                                          op, fmt::join(read_, "\", \"")));
+    }
+    return {};
+  }
+
+  Expected<std::string> text(const char* member) const { return noted(read_text(member)); }
+  // A number, or a string that holds one.
+  Expected<int64_t> number(const char* member) const { return noted(read_number(member)); }
+  Expected<ComposedLayout> layout(const char* member) const { return noted(read_layout(member)); }
+  Expected<StridedLayout> strided(const char* member) const { return noted(read_strided(member)); }
+  Expected<Tiler> tiler(const char* member) const { return noted(read_tiler(member)); }
+  Expected<Coordinate> coordinate(const char* member) const { return noted(read_coordinate(member)); }
+  // The extents of a shape's top-level modes.
+  Expected<std::vector<int64_t>> extents(const char* member) const { return noted(read_extents(member)); }
+  // "{lane: 32, warp: 4}"
+  Expected<std::vector<std::pair<std::string, int64_t>>> sizes(const char* member) const {
+    return noted(read_sizes(member));
+  }
+  Expected<LinearLayout> linear(const char* member) const { return noted(read_linear(member)); }
+
+ private:
+  template <class T>
+  Expected<T> noted(Expected<T> result) const {
+    unreadable_ = unreadable_ || !result.ok();
+    return result;
+  }
+
+  Expected<std::string> read_text(const char* member) const {
     if (!has(member)) return invalid_argument(fmt::format("\"{}\" is missing", member));
+    read_.insert(member);
     const Json& value = json_[member];
     if (value.is_number_integer()) return value.dump();
     if (value.is_string()) return value.get<std::string>();
+    if (value.is_number()) {
+      return invalid_argument(
+          fmt::format("\"{}\" is {}; it must be a string or an integer of 64 bits", member, value.dump()));
+    }
     return invalid_argument(fmt::format("\"{}\" must be a string", member));
   }
 
-  // A number, or a string that holds one.
-  Expected<int64_t> number(const char* member) const {
+  Expected<int64_t> read_number(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(std::string digits, text(member));
     int64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -61,21 +102,21 @@ class Question {
         fmt::format("\"{}\" is {}; it must be an integer of 64 bits", member, digits.substr(0, 40)));
   }
 
-  Expected<ComposedLayout> layout(const char* member) const {
+  Expected<ComposedLayout> read_layout(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(std::string notation, text(member));
     auto layout = ComposedLayout::parse(notation);
     if (!layout.ok()) return invalid_argument(fmt::format("\"{}\": {}", member, layout.status().message()));
     return bounded(std::move(*layout), member);
   }
 
-  Expected<StridedLayout> strided(const char* member) const {
+  Expected<StridedLayout> read_strided(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(ComposedLayout layout, this->layout(member));
     if (layout.is_strided()) return layout.layout();
     return invalid_argument(fmt::format("\"{}\" is {}; this operation needs a layout without xor factor and offset",
                                         member, layout.to_string()));
   }
 
-  Expected<Tiler> tiler(const char* member) const {
+  Expected<Tiler> read_tiler(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(std::string notation, text(member));
     auto tiler = Tiler::parse(notation);
     if (!tiler.ok()) return invalid_argument(fmt::format("\"{}\": {}", member, tiler.status().message()));
@@ -87,15 +128,14 @@ class Question {
     return tiler;
   }
 
-  Expected<Coordinate> coordinate(const char* member) const {
+  Expected<Coordinate> read_coordinate(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(std::string notation, text(member));
     auto coordinate = parse_coordinate(notation);
     if (!coordinate.ok()) return invalid_argument(fmt::format("\"{}\": {}", member, coordinate.status().message()));
     return coordinate;
   }
 
-  // The extents of a shape's top-level modes.
-  Expected<std::vector<int64_t>> extents(const char* member) const {
+  Expected<std::vector<int64_t>> read_extents(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(StridedLayout shape, strided(member));
     std::vector<int64_t> result;
     const Mode& root = shape.root();
@@ -106,8 +146,7 @@ class Question {
     return result;
   }
 
-  // "{lane: 32, warp: 4}"
-  Expected<std::vector<std::pair<std::string, int64_t>>> sizes(const char* member) const {
+  Expected<std::vector<std::pair<std::string, int64_t>>> read_sizes(const char* member) const {
     TAILOR_ASSIGN_OR_RETURN(std::string notation, text(member));
     // The outputs of a linear layout are written like this.
     auto named = LinearLayout::parse("{} -> " + notation);
@@ -120,9 +159,10 @@ class Question {
     return result;
   }
 
-  Expected<LinearLayout> linear(const char* member) const {
+  Expected<LinearLayout> read_linear(const char* member) const {
     const Json empty;
     const Json& value = has(member) ? json_[member] : empty;
+    read_.insert(member);
     if (value.is_string()) {
       auto layout = LinearLayout::parse(value.get<std::string>());
       if (!layout.ok()) return invalid_argument(fmt::format("\"{}\": {}", member, layout.status().message()));
@@ -159,8 +199,9 @@ class Question {
     return LinearLayout::create(std::move(inputs), std::move(outputs));
   }
 
- private:
   const Json& json_;
+  mutable std::set<std::string, std::less<>> read_;
+  mutable bool unreadable_ = false;
 };
 
 Json answer_of(const ComposedLayout& layout) {
@@ -369,35 +410,55 @@ std::string known_operations() {
   return list;
 }
 
-Expected<Json> answer(std::string_view line) {
+using Operation = Expected<Json> (*)(const Question&);
+
+Operation find_operation(std::string_view op) {
+#define X(name, b) \
+  if (op == #name) return operation::name;
+  TAILOR_LAYOUT_OPERATIONS(X)
+#undef X
+  return nullptr;
+}
+
+// Sets `refused` once the question is understood: then it is the operation that has no answer.
+Expected<Json> answer(std::string_view line, bool& refused) {
   TAILOR_RETURN_IF_ERROR(check_json_text(line));
   if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return invalid_argument("the line is blank");
-  const Json json = Json::parse(line);
+  RepeatedMember repeated;
+  const Json json = Json::parse(line, repeated.callback<Json>());
+  if (repeated.found()) return repeated.status("the line");
   if (!json.is_object()) return invalid_argument("the line must be a JSON object");
   const Question question(json);
   TAILOR_ASSIGN_OR_RETURN(std::string op, question.text("op"));
-#define X(name, b) \
-  if (op == #name) return operation::name(question);
-  TAILOR_LAYOUT_OPERATIONS(X)
-#undef X
-  return invalid_argument(fmt::format("\"op\" is '{}'; it must be one of {}", op.substr(0, 40), known_operations()));
+  const Operation operation = find_operation(op);
+  if (operation == nullptr) {
+    return invalid_argument(fmt::format("\"op\" is '{}'; it must be one of {}", op.substr(0, 40), known_operations()));
+  }
+  Expected<Json> result = operation(question);
+  if (result.ok()) TAILOR_RETURN_IF_ERROR(question.check_all_read(op));
+  refused = !result.ok() && !question.unreadable();
+  return result;
 }
 
 std::string printed(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-std::string refusal(std::string_view reason) { return printed(Json{{"ok", false}, {"reason", std::string(reason)}}); }
+std::string refusal(std::string_view reason, bool refused) {
+  return printed(Json{{"ok", false}, {"reason", std::string(reason)}, {"fault", refused ? "operation" : "question"}});
+}
 
 }  // namespace
 
 std::string evaluate_line(std::string_view json_line) {
+  bool refused = false;
   try {
-    const Expected<Json> result = answer(json_line);
-    return result.ok() ? printed(*result) : refusal(result.status().message());
+    const Expected<Json> result = answer(json_line, refused);
+    return result.ok() ? printed(*result) : refusal(result.status().message(), refused);
   } catch (const Json::parse_error& error) {
-    return refusal(fmt::format("not JSON: {}", std::string_view(error.what()).substr(0, kMaxReason)));
+    return refusal(fmt::format("not JSON: {}", std::string_view(error.what()).substr(0, kMaxReason)), false);
   } catch (const std::exception& error) {
     return refusal(
-        fmt::format("the question could not be answered: {}", std::string_view(error.what()).substr(0, kMaxReason)));
+        fmt::format("the question could not be answered: {}", std::string_view(error.what()).substr(0, kMaxReason)),
+        true);
   }
 }
 

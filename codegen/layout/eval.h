@@ -3,7 +3,8 @@
 //     {"op":"composition","a":"(6,2):(8,2)","b":"(4,3):(3,1)"}
 //     {"ok":true,"layout":"((2,2),3):((24,2),8)","size":12,"cosize":43,"values":[0,24,2,26,8,32,10,34,16,40,18,42]}
 //     {"op":"left_inverse","a":"(2,2):(1,1)"}
-//     {"ok":false,"reason":"left inverse of (2,2):(1,1): none exists, indices 1 and 2 both have the value 1"}
+//     {"ok":false,"reason":"left inverse of (2,2):(1,1): none exists, indices 1 and 2 both have the value 1",
+//      "fault":"operation"}
 //
 // "a" is a layout in CuTe's notation, with an xor factor or an offset in front where the operation allows it; "b" is
 // what the table below says. "values" are in colexicographic order and left out above 4096 of them; "cosize" is 1 + the
@@ -11,9 +12,10 @@
 // "{lane: (1) (2); warp: (4) (8)} -> {dim0: 16}" as linear_layout.h says, or as
 // {"in":{"lane":[[1],[2]],"warp":[[4],[8]]},"out":{"dim0":16}}; their answers carry "linear", the text form, too.
 //
-// Every line is answered: blank, malformed, unknown and huge ones with "ok":false. Work is bounded (lines of 1 MiB, 64
-// brackets deep, with 4096 colons, layouts of 64 modes, enumerations of 2^20), so that an answer is a matter of
-// milliseconds.
+// Every line is answered: blank, malformed, unknown and huge ones with "ok":false and "fault":"question", as are
+// members that the operation does not take and members given twice; "fault":"operation" where the question is
+// understood and has no answer. Work is bounded (lines of 1 MiB, 64 brackets deep, with 4096 colons, layouts of 64
+// modes, enumerations of 2^20), so that an answer is a matter of milliseconds.
 //
 // Ownership: values. Threads: pure functions. Errors: in the answer.
 #pragma once

@@ -98,6 +98,12 @@ Expected<PieceAccess> piece_access(const GuardedAffineLayout& layout, BaseAlignm
   // Extents are not negative, whatever the facts leave open.
   run = integer::meet(run, Residue::between(0, Residue::kPlusInfinity)).value_or(Residue::constant(0));
   result.access.run_bytes = run * elem_bytes;
+  if (static_cast<__int128>(run.lo) * elem_bytes > INT64_MAX) {
+    return invalid_argument(
+        fmt::format("the run of {} has at least {} elements of {} bytes; its bytes overflow 64-bit "
+                    "integers",
+                    result.run, run.lo, elem_bytes));
+  }
 
   for (size_t i = 0; i < layout.rank(); ++i) {
     if (in_run[i] || is(extents[i], 1)) continue;

@@ -79,11 +79,17 @@ Status check_json_text(std::string_view text) {
   return {};
 }
 
+Status RepeatedMember::status(std::string_view what) const {
+  return invalid_argument(fmt::format("{} gives '{}' twice", what, name_.value_or("").substr(0, 40)));
+}
+
 Expected<Request> Request::parse(std::string_view json, const std::vector<std::string_view>& allowed) {
   TAILOR_RETURN_IF_ERROR(check_json_text(json));
   Request request;
-  request.object_ = nlohmann::json::parse(json, nullptr, false);
+  RepeatedMember repeated;
+  request.object_ = nlohmann::json::parse(json, repeated.callback<nlohmann::json>(), false);
   if (!request.object_.is_object()) return invalid_argument("the request is not one JSON object");
+  if (repeated.found()) return repeated.status("the request");
   for (const auto& [name, value] : request.object_.items()) {
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
       return invalid_argument(

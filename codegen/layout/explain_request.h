@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,34 @@ namespace tailor::codegen::layout {
 // (its ordered objects take time quadratic in their members).
 Status check_json_text(std::string_view text);
 
-// One JSON object. Members other than the allowed ones are an error; null counts as absent.
+// Finds a name that some object of a JSON text gives twice, of which the JSON library would keep one.
+//
+//     RepeatedMember repeated;
+//     json = Json::parse(text, repeated.callback<Json>(), …);
+//     if (repeated.found()) return repeated.status("the line");
+class RepeatedMember {
+ public:
+  template <class Json>
+  typename Json::parser_callback_t callback() {
+    return [this](int, typename Json::parse_event_t event, Json& parsed) {
+      if (event == Json::parse_event_t::object_start) names_.emplace_back();
+      if (event == Json::parse_event_t::object_end) names_.pop_back();
+      if (event == Json::parse_event_t::key && !names_.back().insert(parsed.template get<std::string>()).second) {
+        name_ = parsed.template get<std::string>();
+      }
+      return true;
+    };
+  }
+  bool found() const { return name_.has_value(); }
+  // kInvalidArgument: "the line gives 'a' twice".
+  Status status(std::string_view what) const;
+
+ private:
+  std::vector<std::set<std::string>> names_;  // of the objects that are open, outermost first
+  std::optional<std::string> name_;
+};
+
+// One JSON object. Members other than the allowed ones, and repeated ones, are an error; null counts as absent.
 class Request {
  public:
   static Expected<Request> parse(std::string_view json, const std::vector<std::string_view>& allowed);

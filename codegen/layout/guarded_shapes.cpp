@@ -252,12 +252,28 @@ Expected<Arranged> reshape(const Layout& given, const std::vector<std::string>& 
   return result;
 }
 
+namespace {
+
+// Strides of dimensions of extent 1, which lead nowhere, made 0.
+Expected<Layout> without_idle_strides(Layout layout) {
+  std::vector<Piece> pieces = layout.pieces();
+  for (Piece& piece : pieces) {
+    for (size_t k = 0; k < layout.rank(); ++k) {
+      if (layout.dims()[k].extent == AffineExpr(1)) piece.a[0][k] = AffineExpr(0);
+    }
+  }
+  return Layout::of_pieces(layout.dims(), 1, std::move(pieces), layout.parameters());
+}
+
+}  // namespace
+
 Expected<Layout> upcast(const Layout& given, int64_t n, const Facts& facts) {
   if (n < 1) return invalid_argument(fmt::format("upcast by {}; the ratio must be at least 1", n));
   if (given.outputs() != 1) {
     return invalid_argument(fmt::format("upcast of a layout with {} outputs; it needs one", given.outputs()));
   }
-  TAILOR_ASSIGN_OR_RETURN(const Layout layout, bind_exact(given, facts));
+  TAILOR_ASSIGN_OR_RETURN(Layout layout, bind_exact(given, facts));
+  TAILOR_ASSIGN_OR_RETURN(layout, without_idle_strides(std::move(layout)));
   // Dimension k keeps every keep-th point, the same in each piece: x = keep * x', and x < extent is x' < ceil(extent /
   // keep), so no bound is left to guard.
   std::vector<Dim> dims = layout.dims();
@@ -309,17 +325,32 @@ Expected<Layout> upcast(const Layout& given, int64_t n, const Facts& facts) {
   return Layout::of_pieces(firsts.dims(), 1, std::move(pieces), layout.parameters());
 }
 
+namespace {
+
+// The dimension of a downcast that takes the parts of an element: one of stride 1 everywhere, of extent 1 (whose stride
+// leads nowhere) where there is no longer one.
+std::optional<size_t> part_taker(const Layout& layout) {
+  const AffineExpr one(1);
+  std::optional<size_t> short_unit, short_any;
+  for (size_t k = 0; k < layout.rank(); ++k) {
+    const bool is_short = layout.dims()[k].extent == one;
+    const bool is_unit = std::all_of(layout.pieces().begin(), layout.pieces().end(),
+                                     [&](const Piece& piece) { return piece.a[0][k] == one; });
+    if (is_unit && !is_short) return k;
+    if (is_unit && !short_unit) short_unit = k;
+    if (is_short && !short_any) short_any = k;
+  }
+  return short_unit ? short_unit : short_any;
+}
+
+}  // namespace
+
 Expected<Layout> downcast(const Layout& layout, int64_t n) {
   if (n < 1) return invalid_argument(fmt::format("downcast by {}; the ratio must be at least 1", n));
   if (layout.outputs() != 1) {
     return invalid_argument(fmt::format("downcast of a layout with {} outputs; it needs one", layout.outputs()));
   }
-  std::optional<size_t> unit;
-  for (size_t k = 0; k < layout.rank(); ++k) {
-    const bool everywhere = std::all_of(layout.pieces().begin(), layout.pieces().end(),
-                                        [k](const Piece& piece) { return piece.a[0][k] == AffineExpr(1); });
-    if (everywhere && !unit) unit = k;
-  }
+  const std::optional<size_t> unit = part_taker(layout);
   std::vector<Dim> dims = layout.dims();
   std::map<std::string, AffineExpr, std::less<>> image;
   if (unit) {  // x' = n x + part, so x = floor(x' / n)

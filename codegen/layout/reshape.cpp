@@ -101,6 +101,21 @@ Status refuse(std::string_view operation, const ComposedLayout& layout, int64_t 
   return invalid_argument(fmt::format("{} of {} by {}: {}", operation, layout.to_string(), n, why));
 }
 
+// The leaf of a downcast that takes the parts of an element: the one of stride 1. The stride of an extent of 1 leads
+// nowhere, so such a leaf counts only where no other one is there, and then whatever its stride. leaves.size(): none,
+// or several.
+size_t part_taker(const std::vector<Mode>& leaves) {
+  const auto find = [&](const auto& wanted) {
+    return static_cast<size_t>(std::find_if(leaves.begin(), leaves.end(), wanted) - leaves.begin());
+  };
+  const auto long_unit = [](const Mode& leaf) { return leaf.extent != 1 && leaf.stride == 1; };
+  const auto count = std::count_if(leaves.begin(), leaves.end(), long_unit);
+  if (count == 1) return find(long_unit);
+  if (count > 1) return leaves.size();
+  const size_t unit = find([](const Mode& leaf) { return leaf.extent == 1 && leaf.stride == 1; });
+  return unit < leaves.size() ? unit : find([](const Mode& leaf) { return leaf.extent == 1; });
+}
+
 // log2 of n, where an xor factor is at stake.
 Expected<int> shift_of(std::string_view operation, const ComposedLayout& layout, int64_t n) {
   if (!integer::is_pow2(static_cast<uint64_t>(n)) || n > int64_t{1} << 30) {
@@ -143,6 +158,7 @@ Expected<ComposedLayout> upcast(const ComposedLayout& layout, int64_t n) {
     if (leaf.stride == 0) return leaf;
     const int64_t stride = std::abs(leaf.stride);
     if (stride % n != 0 && n % stride != 0) {
+      if (leaf.extent == 1) return Mode::leaf(1, 0);
       return refuse("upcast", layout, n, fmt::format("stride {} neither divides it nor is a multiple", leaf.stride));
     }
     const int64_t extent = integer::ceil_div(leaf.extent, integer::ceil_div(n, stride));
@@ -173,20 +189,30 @@ Expected<ComposedLayout> upcast(const ComposedLayout& layout, int64_t n) {
 Expected<ComposedLayout> downcast(const ComposedLayout& layout, int64_t n) {
   if (n < 1) return refuse("downcast", layout, n, "the ratio must be at least 1");
   if (n == 1) return layout;
-  int unit_strides = 0;
+  const std::vector<Mode> leaves = layout.layout().leaves();
+  for (const Mode& leaf : leaves) {
+    if (leaf.stride == -1 && leaf.extent != 1) {
+      return refuse("downcast", layout, n, "stride -1 walks the parts of an element backwards");
+    }
+  }
+  const size_t taker = part_taker(leaves);
+  if (taker == leaves.size()) {
+    const auto units = std::count_if(leaves.begin(), leaves.end(),
+                                     [](const Mode& leaf) { return leaf.extent != 1 && leaf.stride == 1; });
+    return refuse("downcast", layout, n,
+                  fmt::format("it has {} modes of stride 1; one has to take the parts of an element", units));
+  }
+  size_t at = 0;
   auto change = [&](const Mode& leaf) -> Expected<Mode> {
-    if (leaf.stride == -1) return refuse("downcast", layout, n, "stride -1 walks the parts of an element backwards");
-    const bool unit = leaf.stride == 1;
-    unit_strides += unit ? 1 : 0;
-    const Checked grown = Checked(unit ? leaf.extent : leaf.stride) * n;
-    if (!grown.ok()) return integer::overflow_error("a mode of the downcast");
-    return unit ? Mode::leaf(grown.value(), 1) : Mode::leaf(leaf.extent, grown.value());
+    const bool takes = at++ == taker;
+    const Checked grown = Checked(takes ? leaf.extent : leaf.stride) * n;
+    if (!grown.ok()) {
+      if (leaf.extent == 1) return Mode::leaf(1, 0);
+      return integer::overflow_error("a mode of the downcast");
+    }
+    return takes ? Mode::leaf(grown.value(), 1) : Mode::leaf(leaf.extent, grown.value());
   };
   TAILOR_ASSIGN_OR_RETURN(Mode root, each_leaf(layout.layout().root(), change));
-  if (unit_strides != 1) {
-    return refuse("downcast", layout, n,
-                  fmt::format("it has {} modes of stride 1; one has to take the parts of an element", unit_strides));
-  }
   TAILOR_ASSIGN_OR_RETURN(StridedLayout strided, StridedLayout::create(std::move(root)));
   const Checked offset = Checked(layout.offset()) * n;
   if (!offset.ok()) return integer::overflow_error("the offset of the downcast");

@@ -32,9 +32,10 @@ Expected<StridedLayout> reshape(const StridedLayout& layout, const Mode& shape);
 Expected<ComposedLayout> reshape(const ComposedLayout& layout, const Mode& shape);
 
 // Elements n times as large: strides are divided by n, a stride d below n that divides it leaves every (n / d)-th
-// point.
+// point. The stride of a mode of extent 1 refuses nothing: where it cannot be divided it becomes 0.
 Expected<ComposedLayout> upcast(const ComposedLayout& layout, int64_t n);
-// Elements n times as small: the unit stride's extent grows n-fold, the other strides too.
+// Elements n times as small: the unit stride's extent grows n-fold, the other strides too. Where no longer mode has the
+// unit stride, a mode of extent 1 takes the parts, whatever its stride.
 Expected<ComposedLayout> downcast(const ComposedLayout& layout, int64_t n);
 // From elements of old_bits to elements of new_bits.
 Expected<ComposedLayout> recast(const ComposedLayout& layout, int64_t old_bits, int64_t new_bits);

@@ -13,7 +13,10 @@
 //   left_inverse(A)      R with R(A(i)) = i
 //   logical_divide(A, T) composition(A, (T, complement(T, size(A)))): (tile, rest)
 //   logical_product(A,T) (A, composition(complement(A, size(A)*cosize(T)), T)): (block, repeats)
-//   max_common_vector    the largest n with A(R(i)) = i for i < n, R = right_inverse(B)
+//   max_common_vector    with R = right_inverse(B): the extent of the first mode of coalesce(composition(A, R)) if its
+//                        stride is 1, else 1. A(R(i)) = i for every i below it, where A is continued beyond its size
+//                        along its last mode as composition does, so 5:1 and 9:1 give 9; an access of A ends where A
+//                        does, and the caller takes the smaller
 //
 // Compared with CuTe: the same result on every admissible input. Deliberate differences, all of them refusals with a
 // reason and, where there is one, a counterexample, instead of an undefined result:
@@ -21,7 +24,8 @@
 //     multiple of an extent it crosses: CuTe returns a layout that is not A∘B there.
 //   * left_inverse of a layout that is not injective (CuTe gives a quasi-inverse), and of negative strides.
 //   * complement of overlapping strides, of negative strides.
-// max_common_vector generalises: it answers where the composition is refused.
+// max_common_vector generalises: where the composition is refused it is the largest n <= min(size(A), size(R), 2^20)
+// with A(R(i)) = i for all i < n, R(i) below size(A).
 // An extent of 0 is an empty layout: it evaluates and composes on the right, the other operations refuse it.
 //
 // Ownership: value type. Threads: const access from any thread. Errors: kInvalidArgument with the reason; overflow too.

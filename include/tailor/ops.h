@@ -105,6 +105,12 @@ constexpr std::optional<RopeStyle> parse_rope_style(std::string_view s) {
 // ((2^48 - 1 - index) << 8 | kind) by an atomic, so the smallest index wins (of equal indices the largest code).
 // `index` is the sequence s for faults 1, 2, 7 and 11, and the packed or new row, the position in index or the row of a
 // or b for the others. "offsets" are cu_seqlens, cu_a or cu_b; "rows" are those of the ragged operand they speak of.
+//
+// What is looked at: of one row (token, sequence, position in index) the promises are checked in an order that is the
+// kernel's own, and the first that does not hold ends the row, so a row gives at most one fault however many promises
+// it breaks. Where extents of 0 leave nothing to move (unpack with Lmax = 0, any operation with D = 0 or no rows)
+// nothing is launched: no promise is checked and the status word stays as it was.
+//
 // code, name, text.
 #define TAILOR_DEVICE_FAULTS(X)                                                                       \
   X(1, kCuSeqlensRange, "cu_seqlens is decreasing or leaves [0, rows of packed]")                     \
@@ -302,7 +308,10 @@ struct AppendRope {
 //
 // source [N, D]     target [N * D], dense
 // length_multiple (>= 1) is a promise: every entry of cu_seqlens is a multiple of it, so every L_s is. Stores get wider
-// the more of a power of two it holds. length_multiple() below finds it where the host knows the offsets.
+// the more of a power of two it holds. length_multiple() below finds it where the host knows the offsets. The kernel
+// checks the part of the promise that it builds on and no more: the largest power of two that divides length_multiple,
+// at most the elements of one store (target's alignment, and 16 bytes). Offsets 8, 16 under a length_multiple of 24 are
+// moved rightly and reported by nobody.
 struct RaggedTranspose {
   Tensor source;
   Tensor cu_seqlens;
@@ -315,7 +324,8 @@ struct RaggedTranspose {
 //
 // Ranks 1 … 5, one dtype, equal numbers of elements. Strides of target may be negative, those of source negative or 0.
 // Equal shapes: permutations, slices, flips, broadcasts. Different shapes: reshapes, as long as the two shapes have a
-// common refinement once neighbouring dimensions that lie as one are merged.
+// common refinement once neighbouring dimensions that lie as one are merged. The byte ranges that source and target
+// span must not overlap: interleaved views of one buffer (x[::2] to x[1::2]) are refused although they share no byte.
 struct StridedCopy {
   Tensor source;
   Tensor target;

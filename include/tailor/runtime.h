@@ -58,7 +58,8 @@ enum class Tier : uint8_t {
   X(kBadMetadata, "bad_metadata", "the stored launch plan does not decode, or belongs to another kernel") \
   X(kPremises, "premises", "the stored premises do not follow from the key")                              \
   X(kLoadRefused, "load_refused", "the driver refused every stored image")                                \
-  X(kNoCubin, "no_cubin", "the stored kernel has PTX only, and a cubin can be made now")
+  X(kNoCubin, "no_cubin", "the stored kernel has PTX only, and a cubin can be made now")                  \
+  X(kNewerDriver, "newer_driver", "the stored cubin is of a toolkit that needs a newer driver than this one")
 
 enum class MissReason : uint8_t {
 #define X(name, text, meaning) name,
@@ -107,6 +108,30 @@ inline constexpr size_t kMissReasonCount = 0 TAILOR_MISS_REASONS(X);
 inline constexpr size_t kFallbackCount = 0 TAILOR_FALLBACKS(X);
 #undef X
 
+// Some of the fallbacks, one bit each. To list them: kFallbackCount values, each with contains() and to_string().
+class FallbackSet {
+ public:
+  constexpr FallbackSet() = default;
+  constexpr FallbackSet(Fallback fallback) { add(fallback); }
+  constexpr void add(Fallback fallback) { bits_ |= bit(fallback); }  // kNone adds nothing
+  constexpr bool contains(Fallback fallback) const { return (bits_ & bit(fallback)) != 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+  friend constexpr bool operator==(FallbackSet, FallbackSet) = default;
+
+ private:
+  static constexpr uint32_t bit(Fallback fallback) {
+    return fallback == Fallback::kNone ? 0 : uint32_t{1} << static_cast<int>(fallback);
+  }
+  uint32_t bits_ = 0;
+};
+static_assert(kFallbackCount <= 32);
+
+// A fallback and its cause in words.
+struct FallbackNote {
+  Fallback fallback = Fallback::kNone;
+  std::string detail;
+};
+
 using NamedMilliseconds = std::vector<std::pair<std::string, double>>;
 using NamedCounts = std::vector<std::pair<std::string, uint64_t>>;
 
@@ -144,9 +169,9 @@ struct LaunchInfo {
   // On a miss, the fields of the key whose value no earlier key of this Runtime had ("head_dim", "arch+emitter"),
   // "combination" if each value had been seen, "first" for the first key.
   std::string new_component;
-  Fallback fallback = Fallback::kNone;
-  std::string fallback_detail;
-  NamedMilliseconds phases;  // in the order they ran; empty on a hit
+  FallbackSet fallbacks;
+  std::vector<FallbackNote> fallback_notes;  // one of each of `fallbacks`, in the order in which they happened
+  NamedMilliseconds phases;                  // in the order they ran; empty on a hit
 };
 
 struct LaunchOptions {
@@ -163,7 +188,7 @@ struct RuntimeStats {
   uint64_t failed_launches = 0;
   std::array<uint64_t, kTierCount> launches_by_tier{};  // by Tier
   std::array<uint64_t, kMissReasonCount> misses{};      // keys that disk did not serve, by MissReason
-  std::array<uint64_t, kFallbackCount> fallbacks{};     // by Fallback
+  std::array<uint64_t, kFallbackCount> fallbacks{};     // by Fallback: keys that had it
   NamedCounts new_components;                           // see LaunchInfo::new_component
   uint64_t distinct_keys = 0;
   uint64_t kernels_compiled = 0;

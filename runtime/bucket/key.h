@@ -71,7 +71,6 @@ constexpr std::string_view to_string(CopyMode mode) {
   X(kHeads, "heads", 32, 1, "H, exact: paged operations; 1")                                                     \
   X(kHeadDim, "head_dim", 32, 2, "D, exact; copy: elements of a run of at most 2048 bytes, else 0")              \
   X(kRotaryDim, "rotary_dim", 32, 2, "R, exact: append_rope; 0")                                                 \
-  X(kRowsResidue, "rows_residue", 8, 3, "M % 128: transposed copy; 255: unknown")                                \
   X(kColumnsResidue, "columns_residue", 16, 3, "copy: run bytes % 512, transposed: N % 64; 65535: unknown")      \
   X(kOuterRank, "outer_rank", 4, 3, "dimensions around the run or the matrix: copy; 0")                          \
   X(kLengthMultipleLog2, "length_multiple_log2", 3, 3, "log2 of what divides every offset: ragged_transpose; 0") \
@@ -107,7 +106,7 @@ inline constexpr auto kPlaces = place_fields();
 }  // namespace key_detail
 
 inline constexpr int kKeyWords = 4;
-inline constexpr uint64_t kUnknownRowsResidue = 0xff, kUnknownColumnsResidue = 0xffff;
+inline constexpr uint64_t kUnknownColumnsResidue = 0xffff;
 
 struct Key {
   std::array<uint64_t, kKeyWords> words{};

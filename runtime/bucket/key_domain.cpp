@@ -106,10 +106,9 @@ class DomainCheck {
   }
 
   bool strided() {
-    constexpr uint64_t kRows = kUnknownRowsResidue, kColumns = kUnknownColumnsResidue;
+    constexpr uint64_t kColumns = kUnknownColumnsResidue;
     if (!domain_.strided) {
-      return within(KeyField::kRowsResidue, kRows, kRows) && within(KeyField::kColumnsResidue, kColumns, kColumns) &&
-             within(KeyField::kOuterRank, 0, 0);
+      return within(KeyField::kColumnsResidue, kColumns, kColumns) && within(KeyField::kOuterRank, 0, 0);
     }
     const auto mode = static_cast<CopyMode>(get(KeyField::kVariant));
     const uint64_t row = static_cast<uint64_t>(RowContiguity::kRow), none = static_cast<uint64_t>(RowContiguity::kNone);
@@ -120,7 +119,6 @@ class DomainCheck {
     }
     if (mode == CopyMode::kTransposed) {
       return within(KeyField::kHeadDim, 1, 1) && within(KeyField::kOuterRank, 0, kMaxOuterRank - 1) &&
-             residue(KeyField::kRowsResidue, residue_modulus(ResidueKind::kMatrixRows), 1, kRows) &&
              residue(KeyField::kColumnsResidue, residue_modulus(ResidueKind::kMatrixColumns), 1, kColumns);
     }
     const uint64_t run = get(KeyField::kHeadDim), element = uint64_t{1} << get(KeyField::kElementLog2);
@@ -132,7 +130,7 @@ class DomainCheck {
     if (run * element > kExactRunBytes) {
       return refuse(KeyField::kHeadDim, fmt::format("a run of more than {} bytes is given as 0", kExactRunBytes));
     }
-    if (!within(KeyField::kOuterRank, 0, kMaxOuterRank) || !within(KeyField::kRowsResidue, kRows, kRows)) return false;
+    if (!within(KeyField::kOuterRank, 0, kMaxOuterRank)) return false;
     if (run != 0) return within(KeyField::kColumnsResidue, kColumns, kColumns);
     return residue(KeyField::kColumnsResidue, residue_modulus(ResidueKind::kRunBytes), element, kColumns);
   }

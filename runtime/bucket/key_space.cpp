@@ -75,7 +75,6 @@ std::vector<BucketField> bucket_fields(const Key& base, const LearnedResidues* l
   }
   if (!domain.strided) return fields;
   if (base.get(KeyField::kVariant) == static_cast<uint64_t>(CopyMode::kTransposed)) {
-    fields.push_back({KeyField::kRowsResidue, residues(ResidueKind::kMatrixRows, 1, kUnknownRowsResidue, learned)});
     fields.push_back(
         {KeyField::kColumnsResidue, residues(ResidueKind::kMatrixColumns, 1, kUnknownColumnsResidue, learned)});
   } else if (base.get(KeyField::kHeadDim) == 0) {
@@ -138,7 +137,6 @@ Expected<Key> base_key(const StaticConfiguration& c) {
   key.set(KeyField::kHeads, domain.pages ? static_cast<uint64_t>(c.heads) : 1);
   key.set(KeyField::kHeadDim, static_cast<uint64_t>(c.head_dim));
   key.set(KeyField::kRotaryDim, domain.computes == Computes::kRotate ? static_cast<uint64_t>(c.rotary_dim) : 0);
-  key.set(KeyField::kRowsResidue, kUnknownRowsResidue);
   key.set(KeyField::kColumnsResidue, kUnknownColumnsResidue);
   key.set(KeyField::kOuterRank, domain.strided ? static_cast<uint64_t>(std::min(c.outer_rank, 15)) : 0);
   key.set(KeyField::kReports, domain.reports && c.reports);
@@ -173,7 +171,9 @@ Key canonical_form(Key key) {
     const uint64_t run = run_elements(std::max(source, target), heads, head_dim);
     source_align = pruned(source_align, element, run);
     target_align = pruned(target_align, target_element_log2(key), run);
-  } else if (!matrix) {
+  } else if (matrix) {
+    target_align = element;
+  } else {
     const uint64_t run = run_elements(std::max(source, target), heads, head_dim);
     source_align = target_align = pruned(std::min(source_align, target_align), element, run);
   }

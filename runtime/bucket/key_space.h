@@ -14,8 +14,9 @@
 // E.g. op=paged_gather, element 2 bytes, H=8, D=128: both kRow: 4 alignments, … 42 keys with both index widths.
 //
 // Where the two sides are accessed apart from each other, each is pruned by itself: convert (elements of two sizes) and
-// a transposed copy (through shared memory). A store of ragged_transpose begins at cu_seqlens[s] * D + d * L_s + t, so
-// it is aligned by what divides both the base and the lengths' multiple m, and pruned so:
+// a transposed copy (through shared memory), which stores single elements: target_align = e. A store of
+// ragged_transpose begins at cu_seqlens[s] * D + d * L_s + t, so it is aligned by what divides both the base and the
+// lengths' multiple m, and pruned so:
 //
 //   target_align = min(target_align, m_log2 + e, 4)        m_log2 = target_align - e
 //

@@ -18,7 +18,6 @@ namespace tailor {
 // name, modulus, what it is the residue of
 #define TAILOR_RESIDUE_KINDS(X)                                                        \
   X(kRunBytes, 512, "bytes of a run of more than 2048 bytes: columns_residue of runs") \
-  X(kMatrixRows, 128, "M of a transposed copy: rows_residue")                          \
   X(kMatrixColumns, 64, "N of a transposed copy: columns_residue")
 
 enum class ResidueKind : uint8_t {

@@ -61,11 +61,16 @@ int eval(const EvalOptions& options) {
   for (size_t k = 0; k < options.words.size(); ++k) question[members.at(k)] = options.words[k];
   const std::string answer = (*tool)->evaluate_line(question.dump(-1, ' ', false, Json::error_handler_t::replace));
   const Json json = Json::parse(answer, nullptr, false);
-  if (json.is_object() && json.value("ok", false)) {
-    const Status written = write_output(options.json ? answer + "\n" : to_text(json), "");
-    return written.ok() ? kExitOk : fail(written, false);
+  if (!json.is_object()) return fail(internal_error("the layout engine answered " + answer), options.json);
+  const bool answered = json.value("ok", false);
+  if (!answered && json.value("fault", "") == "question") {
+    return fail(invalid_argument(json.value("reason", answer)), options.json);
   }
-  return fail(invalid_argument(json.is_object() ? json.value("reason", answer) : answer), options.json);
+  if (!answered) say_error(json.value("reason", answer));
+  if (!answered && !options.json) return kExitFailed;
+  const Status written = write_output(options.json ? answer + "\n" : to_text(json), "");
+  if (!written.ok()) return fail(written, false);
+  return answered ? kExitOk : kExitFailed;
 }
 
 // What explain and draw ask: a layout and members of their requests.

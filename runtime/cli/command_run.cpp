@@ -105,8 +105,8 @@ Status launch_and_compare(const RunOptions& options, const Invocation& invocatio
   report["launched"] = info.launched;
   report["tier"] = to_string(info.tier);
   report["miss_reason"] = to_string(info.miss_reason);
-  if (info.fallback != Fallback::kNone) {
-    report["fallback"] = {{"kind", to_string(info.fallback)}, {"detail", info.fallback_detail}};
+  for (const FallbackNote& note : info.fallback_notes) {
+    report["fallbacks"].push_back({{"kind", to_string(note.fallback)}, {"detail", note.detail}});
   }
   report["compile_ms"] = phases_json(info.phases);
 

@@ -132,7 +132,6 @@ Expected<Problem> flat_problem(OpId op, const KeyFlags& flags, const StaticConfi
   if (domain.strided && static_cast<CopyMode>(c.variant) == CopyMode::kTransposed) {
     source_row = flags.matrix_columns + flags.pad_row;
     target_row = flags.matrix_rows + flags.pad_row;
-    problem.rows_residue = static_cast<int16_t>(flags.matrix_rows % residue_modulus(ResidueKind::kMatrixRows));
     problem.columns_residue = static_cast<int16_t>(flags.matrix_columns % residue_modulus(ResidueKind::kMatrixColumns));
   } else if (domain.strided && c.head_dim == 0) {
     problem.columns_residue =
@@ -254,7 +253,15 @@ Expected<StaticConfiguration> static_configuration(const StaticFlags& flags) {
                     to_string(c.source_type), to_string(c.target_type)));
   }
   if (domain.computes == Computes::kRotate) {
-    c.rotary_dim = flags.rotary_dim == 0 ? flags.head_dim : flags.rotary_dim;
+    c.rotary_dim = flags.rotary_dim;
+    if (c.rotary_dim == 0) {
+      if (flags.head_dim % 2 != 0) {
+        return invalid_argument(fmt::format(
+            "--head-dim is {}; it must be even where append_rope rotates all of it (or name fewer with --rotary-dim)",
+            flags.head_dim));
+      }
+      c.rotary_dim = flags.head_dim;
+    }
     TAILOR_RETURN_IF_ERROR(check_range("--rotary-dim", c.rotary_dim, 2, flags.head_dim));
     if (c.rotary_dim % 2 != 0)
       return invalid_argument(fmt::format("--rotary-dim is {}; it must be even", c.rotary_dim));

@@ -62,6 +62,8 @@ Expected<std::unique_ptr<KernelLoader>> KernelLoader::open(const DriverTable& dr
 
 Status KernelLoader::start() {
   takes_cubins_ = std::string_view(driver_.name) != "virtual";
+  int version = 0;
+  if (driver_.cuDriverGetVersion(&version) == cu::CUDA_SUCCESS) driver_version_ = static_cast<uint32_t>(version);
   const std::pair<int*, cu::CUdevice_attribute> attributes[] = {
       {&major_, cu::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR},
       {&minor_, cu::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR},

@@ -57,6 +57,8 @@ class KernelLoader {
   bool forked() const { return fork_guard_.forked(); }
   // The virtual device executes PTX only.
   bool takes_cubins() const { return takes_cubins_; }
+  // As cuDriverGetVersion counts (12040); 0 where the driver does not say.
+  uint32_t driver_version() const { return driver_version_; }
   // The best architecture of ours for this device. kUnsupported below compute capability 8.0.
   Expected<Arch> default_arch() const;
   // kUnsupported if code for `arch` cannot run here. Architecture-specific targets ("a") run on their own capability
@@ -85,6 +87,7 @@ class KernelLoader {
   cu::CUcontext context_ = nullptr;
   ForkGuard fork_guard_;
   bool takes_cubins_ = true;
+  uint32_t driver_version_ = 0;
   int major_ = 0, minor_ = 0, sm_count_ = 1;
   std::mutex mutex_;
   std::vector<cu::CUlibrary> libraries_;  // guarded by mutex_

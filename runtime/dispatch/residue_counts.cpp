@@ -32,13 +32,9 @@ void ResidueCounts::count_unknown(int index) {
 }
 
 void ResidueCounts::forget(const Problem& problem) {
-  const auto forget_one = [&](ResidueKind kind, int residue) {
-    const int index = residue_index(kind, residue);
-    counts_[static_cast<size_t>(index)].store(0, std::memory_order_relaxed);
-    learned_.remove(index);
-  };
-  forget_one(columns_residue_kind(problem), problem.columns_residue);
-  if (problem.rows_residue >= 0) forget_one(ResidueKind::kMatrixRows, problem.rows_residue);
+  const int index = residue_index(columns_residue_kind(problem), problem.columns_residue);
+  counts_[static_cast<size_t>(index)].store(0, std::memory_order_relaxed);
+  learned_.remove(index);
 }
 
 }  // namespace tailor

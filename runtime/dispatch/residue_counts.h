@@ -2,7 +2,7 @@
 //
 //   ResidueCounts residues(64);
 //   Key key = make_key(problem, arch, emitter, lowering, &residues.learned());
-//   residues.count(problem);      // about the 64th time, learned() contains the problem's residues
+//   residues.count(problem);      // about the 64th time, learned() contains the problem's residue
 //
 // A thread counts for itself and adds to the shared counts every 16 launches, so that a launch writes no line that
 // other threads read. What a thread has not added when it turns to another Runtime, or to residues that share its
@@ -25,20 +25,18 @@ class ResidueCounts {
 
   const LearnedResidues& learned() const { return learned_; }
 
-  // The problem has residues. No allocation, no lock.
+  // The problem has a residue. No allocation, no lock.
   void count(const Problem& problem) {
     if (learn_after_ == 0) return;
-    count(columns_residue_kind(problem), problem.columns_residue);
-    if (problem.rows_residue >= 0) count(ResidueKind::kMatrixRows, problem.rows_residue);
+    const ResidueKind kind = columns_residue_kind(problem);
+    const int residue = problem.columns_residue;
+    if (!is_known_residue(kind, residue, &learned_)) count_unknown(residue_index(kind, residue));
   }
 
-  // No kernel could be made for what was learned: the problem's residues count from 0 again.
+  // No kernel could be made for what was learned: the problem's residue counts from 0 again.
   void forget(const Problem& problem);
 
  private:
-  void count(ResidueKind kind, int residue) {
-    if (!is_known_residue(kind, residue, &learned_)) count_unknown(residue_index(kind, residue));
-  }
   void count_unknown(int index);
 
   const uint64_t identity_;  // tells the thread's counters whose they are; never reused

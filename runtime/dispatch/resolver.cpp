@@ -149,9 +149,16 @@ Resolver::Kernel Resolver::from_disk(Attempt& attempt, const std::string& digest
     objects.cubin = take_object(*found.record, kCubinObject);
     objects.ptx = take_object(*found.record, kPtxObject);
     objects.cubin_missing = image.cubin_missing;
+    objects.minimum_driver = found.record->minimum_driver;
   }
   if (loader_.takes_cubins() && objects.cubin.empty() && can_make_cubins(attempt.key.emitter())) {
     return miss(attempt, MissReason::kNoCubin, objects.cubin_missing);
+  }
+  // Where none can be made here, the driver decides: a cubin that it refuses is served from its PTX.
+  if (needs_newer_driver(objects) && can_make_cubins(attempt.key.emitter())) {
+    return miss(attempt, MissReason::kNewerDriver,
+                fmt::format("the stored cubin needs driver version {}; this one is {}", objects.minimum_driver,
+                            loader_.driver_version()));
   }
   Expected<KernelLoader::Loaded> loaded = load(attempt, objects, image.entry, image.plan);
   if (!loaded.ok() && objects.ptx.empty()) {
@@ -166,6 +173,11 @@ Resolver::Kernel Resolver::from_disk(Attempt& attempt, const std::string& digest
   attempt.report.reason = MissReason::kNone;
   attempt.report.detail.clear();
   return make_kernel(attempt.key, loaded->function, loaded->device, image.plan);
+}
+
+bool Resolver::needs_newer_driver(const Objects& objects) const {
+  return loader_.takes_cubins() && !objects.cubin.empty() && loader_.driver_version() != 0 &&
+         objects.minimum_driver > loader_.driver_version();
 }
 
 // True if the code generator is here with every tool that the emitter's way to a cubin takes.

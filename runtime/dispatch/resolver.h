@@ -63,8 +63,9 @@ class Resolver {
   };
 
   Expected<Kernel> run(Attempt& attempt);
-  // A kernel, or null with the reason in the report.
   bool can_make_cubins(Emitter emitter);
+  bool needs_newer_driver(const Objects& objects) const;
+  // A kernel, or null with the reason in the report.
   Kernel from_disk(Attempt& attempt, const std::string& digest);
   Kernel miss(Attempt& attempt, MissReason reason, std::string detail);
   Expected<Kernel> generate(Attempt& attempt, KernelGenerator& generator, const std::string& digest);

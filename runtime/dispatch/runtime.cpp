@@ -180,8 +180,8 @@ Status Runtime::Impl::miss(const Key& key, const Problem& problem, const LaunchO
       info.miss_reason = report->reason;
       info.miss_detail = report->detail;
       info.new_component = report->new_component;
-      info.fallback = report->fallback;
-      info.fallback_detail = report->fallback_detail;
+      info.fallbacks = report->fallbacks;
+      info.fallback_notes = report->fallback_notes;
       info.phases = report->phases;
     }
   }

@@ -19,19 +19,16 @@ static_assert(outer(copy::kExtent0, kMaxOuterRank) == copy::kSourceStride0 &&
               outer(copy::kSourceStride0, kMaxOuterRank) == copy::kTargetStride0 &&
               outer(copy::kTargetStride0, kMaxOuterRank) == copy::kSymbolCount);
 
-void residue(FactWriter& facts, uint16_t symbol, KeyField field, uint64_t unknown, int64_t modulus, int64_t unit) {
-  const int64_t value = facts.value(field);
-  if (value != static_cast<int64_t>(unknown)) facts.add(Fact::residue(symbol, modulus / unit, value / unit));
-}
-
-// What is left after whole pieces of `modulus` bytes or columns, `unit` of them to an element.
-void rest_facts(FactWriter& facts, ResidueKind kind, int64_t unit, int64_t least_pieces) {
+// Of `length`, and what is left of it after whole pieces of residue_modulus(kind) bytes or columns, `unit` of them to
+// an element.
+void residue_facts(FactWriter& facts, uint16_t length, ResidueKind kind, int64_t unit, int64_t least_pieces) {
   using namespace copy;
   const int64_t modulus = residue_modulus(kind), value = facts.value(KeyField::kColumnsResidue);
   facts.add(Fact::range(kPieces, least_pieces, kExtentMax));
   if (value == static_cast<int64_t>(kUnknownColumnsResidue)) {
     facts.add(Fact::range(kRest, 0, modulus / unit - 1));
   } else {
+    facts.add(Fact::residue(length, modulus / unit, value / unit));
     facts.exact(kRest, value / unit);
   }
 }
@@ -46,9 +43,7 @@ void run_facts(FactWriter& facts, int64_t source_align, int64_t target_align) {
     facts.exact(kRest, 0);
   } else {
     facts.add(Fact::range(kHeadDim, kExactRunBytes / element + 1, kExtentMax));
-    residue(facts, kHeadDim, KeyField::kColumnsResidue, kUnknownColumnsResidue, residue_modulus(ResidueKind::kRunBytes),
-            element);
-    rest_facts(facts, ResidueKind::kRunBytes, element, kExactRunBytes / kRunPieceBytes);
+    residue_facts(facts, kHeadDim, ResidueKind::kRunBytes, element, kExactRunBytes / kRunPieceBytes);
   }
   const auto dim_stride = [&](KeyField contiguity, uint16_t symbol, int64_t align, bool backwards) {
     if (facts.value(contiguity) == static_cast<int64_t>(RowContiguity::kRow)) {
@@ -74,11 +69,7 @@ void matrix_facts(FactWriter& facts, int64_t source_align, int64_t target_align)
   facts.exact(kTargetDimStride, 0);
   facts.add(Fact::range(kMatrixRows, 2, kExtentMax));
   facts.add(Fact::range(kMatrixColumns, 2, kExtentMax));
-  residue(facts, kMatrixRows, KeyField::kRowsResidue, kUnknownRowsResidue, residue_modulus(ResidueKind::kMatrixRows),
-          1);
-  residue(facts, kMatrixColumns, KeyField::kColumnsResidue, kUnknownColumnsResidue,
-          residue_modulus(ResidueKind::kMatrixColumns), 1);
-  rest_facts(facts, ResidueKind::kMatrixColumns, 1, 0);
+  residue_facts(facts, kMatrixColumns, ResidueKind::kMatrixColumns, 1, 0);
   facts.signed_strides({kSourceMatrixStride}, source_align);
   facts.strides({kTargetMatrixStride}, target_align);
 }
@@ -158,7 +149,6 @@ void set_matrix(const NormalizedCopy& normal, int64_t element, Problem& problem,
   const CopyDim& rows = normal.dims[static_cast<size_t>(normal.rank - 1)];
   const CopyDim& columns = normal.dims[static_cast<size_t>(normal.columns_dim)];
   problem.head_dim = 1;
-  problem.rows_residue = static_cast<int16_t>(rows.extent % residue_modulus(ResidueKind::kMatrixRows));
   problem.columns_residue = static_cast<int16_t>(columns.extent % residue_modulus(ResidueKind::kMatrixColumns));
   v[kHeadDim] = 1;
   v[kMatrixRows] = rows.extent;

@@ -24,7 +24,7 @@ namespace tailor {
   X(kTargetRest, "target_rest", kBucket, kTarget, "address of the first rest, written")                              \
   X(kSourceDimStride, "source_dim_stride", kBucket, kSource, "bytes between elements of a run, read")                \
   X(kTargetDimStride, "target_dim_stride", kBucket, kTarget, "bytes between elements of a run, written")             \
-  X(kMatrixRows, "matrix_rows", kBucket, kNeither,                                                                   \
+  X(kMatrixRows, "matrix_rows", kLaunch, kNeither,                                                                   \
     "M, transposed: the extent along which the target is contiguous; otherwise 1")                                   \
   X(kMatrixColumns, "matrix_columns", kBucket, kNeither,                                                             \
     "N, transposed: the extent along which the source is contiguous; otherwise 1")                                   \

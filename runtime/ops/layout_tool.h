@@ -18,7 +18,8 @@ class LayoutTool {
   virtual ~LayoutTool() = default;
 
   // One question, {"op":"composition","a":"(6,2):(8,2)","b":"(4,3):(3,1)"}, and its answer as one line of JSON without
-  // the end of line: {"ok":true,…} or {"ok":false,"reason":"…"}. The operations are listed in codegen/layout/eval.h.
+  // the end of line: {"ok":true,…} or {"ok":false,"reason":"…","fault":"question"|"operation"}. The operations are
+  // listed in codegen/layout/eval.h.
   virtual std::string evaluate_line(std::string_view json_line) = 0;
 
   // Vector width, tails and why; the members of `json` are described in codegen/layout/explain.h.

@@ -44,8 +44,6 @@ Key make_key(const Problem& problem, Arch arch, Emitter emitter, Lowering loweri
   key.set(KeyField::kHeads, static_cast<uint64_t>(problem.heads));
   key.set(KeyField::kHeadDim, static_cast<uint64_t>(problem.head_dim));
   key.set(KeyField::kRotaryDim, static_cast<uint64_t>(problem.rotary_dim));
-  key.set(KeyField::kRowsResidue,
-          residue_field(ResidueKind::kMatrixRows, problem.rows_residue, kUnknownRowsResidue, learned));
   key.set(KeyField::kColumnsResidue,
           residue_field(columns_residue_kind(problem), problem.columns_residue, kUnknownColumnsResidue, learned));
   key.set(KeyField::kOuterRank, problem.outer_rank);

@@ -29,8 +29,8 @@ struct Problem {
   uint8_t variant = 0;
   uint8_t outer_rank = 0;
   uint8_t length_multiple_log2 = 0;
-  // The exact residues; the key carries them if they are common or learned. Negative: there is none.
-  int16_t rows_residue = -1, columns_residue = -1;
+  // The exact residue; the key carries it if it is common or learned. Negative: there is none.
+  int16_t columns_residue = -1;
   int64_t page_size = 0, heads = 1, head_dim = 0, rotary_dim = 0;  // as the key's fields
   std::array<int64_t, kMaxSymbols> values{};                       // indexed by the operation's Symbol
 
@@ -59,7 +59,8 @@ Key make_key(const Problem& problem, Arch arch, Emitter emitter, Lowering loweri
 
 // The kind of columns_residue of a problem that has one.
 constexpr ResidueKind columns_residue_kind(const Problem& problem) {
-  return problem.rows_residue >= 0 ? ResidueKind::kMatrixColumns : ResidueKind::kRunBytes;
+  return static_cast<CopyMode>(problem.variant) == CopyMode::kTransposed ? ResidueKind::kMatrixColumns
+                                                                         : ResidueKind::kRunBytes;
 }
 
 }  // namespace tailor

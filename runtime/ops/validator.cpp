@@ -129,22 +129,24 @@ bool Validator::write_once_searched(const Operand& o) {
                   "the span of the smaller ones",
                   o.name, shape_text(t)));
 }
-bool Validator::overlap(const Operand& written, const Operand& other) {
-  return fail(fmt::format("{} [{:#x}, {:#x}) overlaps {} [{:#x}, {:#x}); a written operand must be apart", written.name,
-                          written.begin, written.end, other.name, other.begin, other.end));
+bool Validator::overlap(const Operand& written, const Operand& other, std::string_view rule) {
+  return fail(fmt::format("{} [{:#x}, {:#x}) overlaps {} [{:#x}, {:#x}); {}", written.name, written.begin, written.end,
+                          other.name, other.begin, other.end, rule));
 }
 
 bool Validator::interleaved(const Operand& k, const Operand& v) {
+  constexpr std::string_view kRule =
+      "pools whose byte ranges overlap must interleave: equal strides and no element of one on one of the other";
   std::array<StridedDim, kMaxRank + 1> dims;
   const int rank = k.tensor->rank;
   for (int d = 0; d < rank; ++d) {
-    if (k.stride(d) != v.stride(d)) return overlap(v, k);
+    if (k.stride(d) != v.stride(d)) return overlap(v, k, kRule);
     dims[d] = {k.extent(d), k.tensor->stride[d]};
   }
   const int64_t gap = static_cast<int64_t>(std::max(k.begin, v.begin) - std::min(k.begin, v.begin));
-  if (gap % k.element != 0) return overlap(v, k);
+  if (gap % k.element != 0) return overlap(v, k, kRule);
   dims[rank] = {2, gap / k.element};
-  return self_overlap({dims.data(), static_cast<size_t>(rank + 1)}) == Overlap::kDisjoint || overlap(v, k);
+  return self_overlap({dims.data(), static_cast<size_t>(rank + 1)}) == Overlap::kDisjoint || overlap(v, k, kRule);
 }
 
 }  // namespace tailor

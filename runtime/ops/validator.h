@@ -143,7 +143,7 @@ class Validator {
   bool apart(const Operand& written, std::initializer_list<const Operand*> others) {
     for (const Operand* other : others) {
       if (written.meets(*other)) [[unlikely]]
-        return overlap(written, *other);
+        return overlap(written, *other, kApartRule);
     }
     return true;
   }
@@ -205,7 +205,11 @@ class Validator {
   [[gnu::cold, gnu::noinline]] bool bad_place(const Operand& o);
   [[gnu::noinline]] bool write_once_searched(const Operand& o);
   [[gnu::noinline]] bool interleaved(const Operand& k, const Operand& v);
-  [[gnu::cold, gnu::noinline]] bool overlap(const Operand& written, const Operand& other);
+  [[gnu::cold, gnu::noinline]] bool overlap(const Operand& written, const Operand& other, std::string_view rule);
+
+  static constexpr std::string_view kApartRule =
+      "these are the byte ranges that the operands span; what is written must lie apart from them, and views that "
+      "interleave without sharing a byte are refused too";
 
   Status status_;
 };

@@ -86,6 +86,15 @@ JsonLine& JsonLine::boolean(std::string_view field, bool value) {
   return *this;
 }
 
+JsonLine& JsonLine::texts(std::string_view field,
+                          const std::vector<std::pair<std::string_view, std::string_view>>& values) {
+  JsonLine inner;
+  for (const auto& [key, value] : values) inner.text(key, value);
+  name(field);
+  text_ += inner.text_ + '}';
+  return *this;
+}
+
 JsonLine& JsonLine::numbers(std::string_view field, const std::vector<std::pair<std::string, double>>& values) {
   JsonLine inner;
   for (const auto& [key, value] : values) inner.number(key, value);

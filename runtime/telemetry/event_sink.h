@@ -22,6 +22,8 @@ class JsonLine {
   JsonLine& number(std::string_view name, double value);
   JsonLine& integer(std::string_view name, int64_t value);
   JsonLine& boolean(std::string_view name, bool value);
+  // {"name": {"a": "text", …}}
+  JsonLine& texts(std::string_view name, const std::vector<std::pair<std::string_view, std::string_view>>& values);
   // {"name": {"a": 1.5, …}}
   JsonLine& numbers(std::string_view name, const std::vector<std::pair<std::string, double>>& values);
   std::string finish() &&;  // "{…}\n"

@@ -16,8 +16,10 @@ void Telemetry::launch_event(std::string_view key, std::string_view decision, co
   if (miss) {
     line.text("miss_reason", to_string(miss->reason));
     if (!miss->detail.empty()) line.text("miss_detail", miss->detail);
-    line.text("new_component", miss->new_component).text("fallback", to_string(miss->fallback));
-    if (!miss->fallback_detail.empty()) line.text("fallback_detail", miss->fallback_detail);
+    line.text("new_component", miss->new_component);
+    std::vector<std::pair<std::string_view, std::string_view>> notes;
+    for (const FallbackNote& note : miss->fallback_notes) notes.emplace_back(to_string(note.fallback), note.detail);
+    line.texts("fallbacks", notes);
     line.boolean("text_shared", miss->text_shared).numbers("phase_ms", miss->phases);
   }
   line.text("status", to_string(status.code()));
@@ -28,7 +30,7 @@ void Telemetry::launch_event(std::string_view key, std::string_view decision, co
 void Telemetry::count_resolved(const MissReport& report) {
   const std::lock_guard lock(mutex_);
   if (report.reason != MissReason::kNone) ++cold_.misses[static_cast<size_t>(report.reason)];
-  if (report.fallback != Fallback::kNone) ++cold_.fallbacks[static_cast<size_t>(report.fallback)];
+  for (const FallbackNote& note : report.fallback_notes) ++cold_.fallbacks[static_cast<size_t>(note.fallback)];
   cold_.kernels_compiled += report.compiled;
   cold_.texts_shared += report.text_shared;
   ++components_[report.new_component];

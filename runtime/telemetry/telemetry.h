@@ -7,6 +7,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "runtime/telemetry/event_sink.h"
 #include "runtime/telemetry/hot_counters.h"
@@ -21,15 +23,17 @@ struct MissReport {
   MissReason reason = MissReason::kNone;  // kNone: disk served it
   std::string detail;
   std::string new_component;
-  Fallback fallback = Fallback::kNone;
-  std::string fallback_detail;
+  FallbackSet fallbacks;
+  std::vector<FallbackNote> fallback_notes;
   bool compiled = false;     // a compiler ran for this key
   bool text_shared = false;  // the emitted text had been compiled before
   NamedMilliseconds phases;
 
-  // The first fallback that happened wins: it is the cause of later ones.
+  // Of several of one kind the first is kept: it is the cause of later ones.
   void note(Fallback what, std::string why) {
-    if (fallback == Fallback::kNone) fallback = what, fallback_detail = std::move(why);
+    if (fallbacks.contains(what)) return;
+    fallbacks.add(what);
+    fallback_notes.push_back({what, std::move(why)});
   }
 };
 
@@ -45,7 +49,7 @@ class Telemetry {
 
   void count_resolved(const MissReport& report);  // once per key
   void count_launch(Tier tier);                   // not for Tier::kMemory hits, which are hot
-  void count_fallback(Fallback fallback);  // one that no MissReport of count_resolved has
+  void count_fallback(Fallback fallback);         // one that no MissReport of count_resolved has
   void count_failed();
 
   // Everything but distinct_keys and cache_io_errors.

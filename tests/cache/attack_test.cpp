@@ -183,16 +183,64 @@ TEST_P(Attack, ThingsInPlaceOfFilesAreRefusedAndThenRepaired) {
   EXPECT_EQ(files_->open_fds(), 0);
 }
 
-TEST_P(Attack, FoldersInPlaceOfFilesAreRefusedAndNotRepaired) {
+// Nothing that somebody put there is deleted, whatever it holds.
+TEST_P(Attack, FoldersInPlaceOfFilesAreRefusedAndThenMovedAside) {
   const std::string root = dir_ / "cache";
   const ActionRecord record = make_record("key");
   auto store = std::move(open(root).value());
   ASSERT_TRUE(store->publish("key", record).ok());
-  fs::remove(action_path(root, "key"));
-  fs::create_directory(action_path(root, "key"));
-  EXPECT_EQ(store->lookup("key").reason, MissReason::kUnsafeFile);
-  EXPECT_EQ(store->publish("key", record).code(), StatusCode::kIo);
+  ptrdiff_t moved = 0;
+  for (const std::string& path : {action_path(root, "key"), object_path(root, record.objects[0].bytes)}) {
+    for (const bool empty : {true, false}) {
+      fs::remove(path);
+      fs::create_directory(path);
+      if (!empty) write_file(path + "/letter", "precious");
+      EXPECT_EQ(store->lookup("key").reason, MissReason::kUnsafeFile);
+      const Status status = store->publish("key", record);
+      EXPECT_TRUE(status.ok()) << status.to_string();
+      EXPECT_TRUE(store->lookup("key").hit()) << path;
+      EXPECT_TRUE(store->verify()->problems.empty()) << path;
+      EXPECT_EQ(std::distance(fs::directory_iterator(root + "/v1/quarantine"), fs::directory_iterator()), ++moved);
+    }
+  }
+  int letters = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root + "/v1/quarantine")) {
+    if (!entry.is_regular_file()) continue;
+    EXPECT_EQ(read_file(entry.path()), "precious");
+    ++letters;
+  }
+  EXPECT_EQ(letters, 2);
   EXPECT_EQ(store->stat()->tmp_files, 0u);
+  store.reset();
+  EXPECT_EQ(files_->open_fds(), 0);
+}
+
+// A quarantine that leads out of the root, or is no folder, is not used; nor does the system's refusal leave anything.
+TEST_P(Attack, WithoutAQuarantineTheFolderStays) {
+  const std::string root = dir_ / "cache";
+  const ActionRecord record = make_record("key");
+  auto store = std::move(open(root).value());
+  ASSERT_TRUE(store->publish("key", record).ok());
+  const std::string path = action_path(root, "key"), quarantine = root + "/v1/quarantine";
+  fs::remove(path);
+  fs::create_directory(path);
+  fs::create_directory(dir_ / "outside");
+  fs::create_directory_symlink(dir_ / "outside", quarantine);
+  EXPECT_EQ(store->publish("key", record).code(), StatusCode::kIo);
+  EXPECT_TRUE(fs::is_empty(dir_ / "outside"));
+  fs::remove(quarantine);
+  write_file(quarantine, "not a folder");
+  EXPECT_EQ(store->publish("key", record).code(), StatusCode::kIo);
+  fs::remove(quarantine);
+  files_->set_gate([asides = 0](const char* call, uint64_t) mutable {
+    return std::string_view(call) == "rename" && ++asides > 1 ? -EACCES : 0;  // the first one meets the folder
+  });
+  EXPECT_EQ(store->publish("key", record).code(), StatusCode::kIo);
+  files_->set_gate({});
+  EXPECT_TRUE(fs::is_directory(path));
+  EXPECT_EQ(store->stat()->tmp_files, 0u);
+  EXPECT_TRUE(store->publish("key", record).ok());
+  EXPECT_TRUE(store->lookup("key").hit());
 }
 
 // Every folder under the root, replaced by a link to a right copy outside: nothing is read or written through it.

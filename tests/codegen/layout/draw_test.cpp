@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -120,6 +121,64 @@ TEST(Draw, ThreadsByNumberAndByLayout) {
   EXPECT_EQ(owned.threads, 32);
 }
 
+// The owners of each index counted by hand: thread t of 4 has the indices t … t + 2 of 6.
+TEST(Draw, WhatSeveralThreadsOwnIsMarked) {
+  const Json request = {{"layout", "6:1"}, {"threads", "(4,3):(1,1)"}};
+  const Scene s = scene(request);
+  std::vector<std::vector<int64_t>> owners(6);
+  for (int64_t t = 0; t < 4; ++t) {
+    for (int64_t v = 0; v < 3; ++v) owners[static_cast<size_t>(t + v)].push_back(t);
+  }
+  size_t shared = 0;
+  const std::string svg = draw(request);
+  for (const Cell& cell : s.cells) {
+    const std::vector<int64_t>& want = owners[static_cast<size_t>(cell.index)];
+    EXPECT_TRUE(std::find(want.begin(), want.end(), *cell.thread) != want.end()) << cell.index;
+    EXPECT_EQ(cell.sharers, std::ssize(want) - 1) << cell.index;
+    shared += want.size() > 1 ? 1 : 0;
+    if (want.size() < 2) continue;
+    EXPECT_THAT(svg, HasSubstr(fmt::format(">t{}+{}</text>", *cell.thread, want.size() - 1)));
+  }
+  EXPECT_EQ(count(svg, "stroke=\"#b42318\""), shared + 1) << "a frame for each, and the legend";
+  EXPECT_THAT(svg, HasSubstr("owned by n further threads"));
+  expect_well_formed(svg);
+  // A thread that names an index twice shares it with nobody.
+  const Json twice = {{"layout", "8:1"}, {"threads", "(4,(2,2)):(2,(1,0))"}};
+  for (const Cell& cell : scene(twice).cells) EXPECT_EQ(cell.sharers, 0);
+  EXPECT_THAT(draw(twice), Not(HasSubstr("further threads")));
+}
+
+// 4096 columns side by side would be 140000 pixels; nothing lies beyond the frame of 64.
+TEST(Draw, WidePicturesGoOnBelow) {
+  for (const char* layout : {"(1,4096):(0,1)", "(2,130):(130,1)", "(4,65):(1,4)"}) {
+    const Json request = {{"layout", layout}, {"banks", "nvidia"}, {"vector", 4}};
+    const Scene s = scene(request);
+    const std::string svg = draw(request);
+    expect_well_formed(svg);
+    const std::regex frame(R"re(x="([0-9.]+)" y="([0-9.]+)" width="([0-9.]+)" height="([0-9.]+)" class="frame")re");
+    size_t frames = 0;
+    for (std::sregex_iterator it(svg.begin(), svg.end(), frame), end; it != end; ++it, ++frames) {
+      EXPECT_LE(std::stod((*it)[3]), 64 * 64.0) << layout;
+    }
+    EXPECT_EQ(frames, static_cast<size_t>((s.columns + 63) / 64)) << layout;
+    const std::regex size(R"re(<svg [^>]*width="([0-9]+)" height="([0-9]+)")re");
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(svg, found, size));
+    const double width = std::stod(found[1]), height = std::stod(found[2]);
+    EXPECT_LT(width, 5000) << layout;
+    // Every cell has a place of its own inside the picture.
+    const std::regex cell(
+        R"re(<rect x="([0-9.]+)" y="([0-9.]+)" width="[0-9.]+" height="[0-9.]+" fill="[^"]*" stroke="#9aa3af" stroke-width="0.8")re");
+    std::set<std::pair<double, double>> places;
+    for (std::sregex_iterator it(svg.begin(), svg.end(), cell), end; it != end; ++it) {
+      places.emplace(std::stod((*it)[1]), std::stod((*it)[2]));
+      EXPECT_LT(std::stod((*it)[1]), width);
+      EXPECT_LT(std::stod((*it)[2]), height);
+    }
+    EXPECT_GE(places.size(), s.cells.size()) << layout;
+  }
+}
+
 TEST(Draw, GuardsAndTailsAreHatched) {
   const Json request = {{"layout", "layout [M] (i: 4, j: 16) -> 1 { when M - 16*i - j - 1 >= 0: (16*i + j); }"},
                         {"values", {{"M", 43}}},
@@ -207,8 +266,10 @@ TEST(Draw, ThePicturesOfTheDocumentationAreWhatItsCommandsPrint) {
 
 // Numbers in the corners of a cell do not touch, however many digits they have.
 TEST(Draw, CellsHoldTheirNumbers) {
-  for (const auto& [layout, threads] :
-       {std::pair{"(64,64):(1,64)", 4096}, {"(32,32):(32,1)", 32}, {"(2,2):(1,2)", 4}}) {
+  for (const auto& [layout, threads] : {std::pair{"(64,64):(1,64)", Json(4096)},
+                                        {"(32,32):(32,1)", Json(32)},
+                                        {"(2,2):(1,2)", Json(4)},
+                                        {"(64,64):(1,64)", Json("(1024,4):(1,0)")}}) {
     const std::string svg = draw({{"layout", layout}, {"threads", threads}, {"banks", "nvidia"}});
     const std::regex text(
         R"re(<text x="([0-9.]+)" y="([0-9.]+)" font-size="9.5" fill="[^"]*" text-anchor="(start|end)"[^>]*>([^<]*)<)re");
@@ -241,6 +302,10 @@ TEST(Draw, BadRequestsAreRefusedByMember) {
   EXPECT_THAT(refused(R"json({"layout":"8:1","threads":"16:1"})json"), HasSubstr("names index 8"));
   EXPECT_THAT(refused(R"json({"layout":"8:1","threads":"(0,8):(1,1)"})json"), HasSubstr("thread"));
   EXPECT_THAT(refused(R"json({"layout":"8:1","banks":"gfx90a"})json"), HasSubstr("neither published nor measured"));
+  const auto unknown = draw_json(R"json({"layout":"8:1","banks":"foo"})json");
+  EXPECT_EQ(unknown.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(unknown.status().message(), HasSubstr("'banks': no bank model of architecture 'foo'"));
+  EXPECT_THAT(refused(R"json({"layout":"8:1","layout":"4:1"})json"), HasSubstr("gives 'layout' twice"));
   EXPECT_THAT(refused(R"json({"layout":"8:1","banks":3})json"), HasSubstr("not one JSON object"));
   EXPECT_THAT(refused(R"json({"layout":"8:1","banks":{"arch":"nvidia","width":3}})json"), HasSubstr("width"));
   EXPECT_THAT(refused(R"json({"layout":"8:-1","banks":"nvidia"})json"), HasSubstr("at least 0"));

@@ -182,6 +182,22 @@ TEST(Explain, TheTensorMapOfTheCoalescedLayoutIsTriedToo) {
   EXPECT_TRUE(explain({{"layout", "(37,100):(1,39)"}, {"element_bytes", 2}})["tma"].is_array());
 }
 
+// The last byte of a run must have a place in 64 bits, as a stride in bytes must.
+TEST(Explain, ARunWhoseBytesOverflowIsRefused) {
+  const auto request = [](std::string layout, int64_t element_bytes, std::vector<std::string> facts = {}) {
+    return Json{{"layout", std::move(layout)}, {"element_bytes", element_bytes}, {"facts", std::move(facts)}};
+  };
+  const char* ragged = "layout [M] (i: M) -> 1 { when M - i - 1 >= 0: (i); }";
+  for (const Json& beyond : {request("4611686018427387904:1", 2), request("9223372036854775807:1", 2),
+                             request("(4,2305843009213693951):(1,4)", 16), request("1152921504606846976:1", 8),
+                             request(ragged, 2, {"M >= 4611686018427387904"})}) {
+    EXPECT_THAT(refused(beyond.dump()), HasSubstr("bytes overflow 64-bit integers")) << beyond.dump();
+  }
+  EXPECT_EQ(explain(request("4611686018427387903:1", 2))["pieces"][0]["run_bytes"], "= 9223372036854775806");
+  EXPECT_EQ(explain(request("4611686018427387903:1", 2))["pieces"][0]["vectors_per_run"], 576460752303423487);
+  EXPECT_TRUE(explain(request(ragged, 2)).contains("pieces"));
+}
+
 TEST(Explain, BadRequestsAreRefusedByMember) {
   // Nested values that a recursive print or copy would die of.
   EXPECT_THAT(refused("{\"element_bytes\":" + std::string(400000, '[') + std::string(400000, ']') + "}"),

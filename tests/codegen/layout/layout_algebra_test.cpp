@@ -475,6 +475,42 @@ TEST(Casts, UpcastReachesTheSameElements) {
   EXPECT_GT(cast, 1000);
 }
 
+// The stride of a mode of extent 1 is never walked: whatever it is, a cast gives the parts, or the elements, of the
+// same layout without the mode.
+TEST(Casts, StridesOfExtentOneDecideNothing) {
+  int narrowed = 0, widened = 0;
+  for (const char* others : {"(4):(1)", "(4,2):(1,8)", "(3):(6)", "(2,4):(12,1)", "(2):(-6)"}) {
+    const StridedLayout plain = L(others);
+    for (const int64_t stride : {int64_t{0}, int64_t{1}, int64_t{-1}, int64_t{3}, int64_t{5}, int64_t{7}, INT64_MAX}) {
+      for (const bool first : {false, true}) {
+        std::vector<Mode> modes = plain.root().modes;
+        modes.insert(first ? modes.begin() : modes.end(), Mode::leaf(1, stride));
+        const ComposedLayout layout(*StridedLayout::create(Mode::of(std::move(modes))));
+        for (const int64_t n : {2, 3, 6}) {
+          std::multiset<int64_t> parts;
+          for (int64_t v : values_of(plain)) {
+            for (int64_t part = 0; part < n; ++part) parts.insert(v * n + part);
+          }
+          const auto narrow = downcast(layout, n);
+          ASSERT_TRUE(narrow.ok()) << layout.to_string() << " " << n << ": " << narrow.status().message();
+          const std::vector<int64_t> found = *narrow->values();
+          EXPECT_EQ(std::multiset<int64_t>(found.begin(), found.end()), parts) << layout.to_string() << " by " << n;
+          ++narrowed;
+          const auto wide = upcast(layout, n), wanted = upcast(ComposedLayout(plain), n);
+          ASSERT_EQ(wide.ok(), wanted.ok()) << layout.to_string() << " " << n;
+          if (!wide.ok()) continue;
+          EXPECT_EQ(*wide->values(), *wanted->values()) << layout.to_string() << " by " << n;
+          ++widened;
+        }
+      }
+    }
+  }
+  EXPECT_GT(narrowed, 100);
+  EXPECT_GT(widened, 50);
+  EXPECT_EQ(text(recast(L("1:8"), 16, 8)), "2:1");
+  EXPECT_EQ(text(recast(L("(1,4):(5,2)"), 8, 16)), "(1,4):(0,1)");
+}
+
 TEST(Casts, RefuseWithAReason) {
   EXPECT_NE(text(upcast(L("(8,4):(1,6)"), 4)).find("neither divides"), std::string::npos);
   EXPECT_NE(text(downcast(L("(4,4):(2,8)"), 2)).find("0 modes of stride 1"), std::string::npos);

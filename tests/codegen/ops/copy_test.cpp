@@ -1,11 +1,13 @@
 // copy, from operands to bytes: random strided tensors through validation, key, tile program, lowering and the
 // interpreter of the lowered program, against element by element.
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <random>
 
 #include <gtest/gtest.h>
 
+#include "codegen/kernel/text.h"
 #include "codegen/movement/lower.h"
 #include "codegen/ops/operations.h"
 #include "runtime/bucket/key_space.h"
@@ -191,7 +193,7 @@ TEST_P(Copy, Reshapes) {
 
 INSTANTIATE_TEST_SUITE_P(All, Copy, testing::Values(Lowering::kTail, Lowering::kGuarded, Lowering::kPow2Mask));
 
-// M = 128, 129 and 144 rows of a transposed matrix; N decides whether its rest is of a known size.
+// The rows of a transposed matrix are in no key; its columns decide whether the rest is of a known size.
 TEST(CopyKey, IsTheOneThatItsCodeDeserves) {
   const auto key_of = [](int64_t m, int64_t n) {
     Tensor source = Tensor::dense(0x10000, DType::kBFloat16, {m, n});
@@ -202,9 +204,43 @@ TEST(CopyKey, IsTheOneThatItsCodeDeserves) {
   };
   const auto text_of = [](const Key& key) { return codegen::tile::print(codegen::ops::build_tile(key).value()); };
   EXPECT_EQ(key_of(128, 64), key_of(256, 640));
+  EXPECT_EQ(key_of(128, 64), key_of(144, 64));
+  EXPECT_EQ(key_of(128, 64), key_of(129 * 8, 64));
   EXPECT_NE(key_of(128, 64), key_of(128, 80));
   EXPECT_NE(text_of(key_of(128, 64)), text_of(key_of(128, 80)));
   EXPECT_EQ(key_of(128, 65), key_of(128, 67));  // unknown until it pays
+}
+
+// No two keys of one static configuration of copy share a program: each bucket field is there because the code depends
+// on it.
+TEST(CopyKey, DistinctKeysHaveDistinctPrograms) {
+  LearnedResidues learned;
+  learned.add(ResidueKind::kMatrixColumns, 5);
+  learned.add(ResidueKind::kRunBytes, 24);
+  size_t keys = 0;
+  const auto take = [&](CopyMode mode, int element, int64_t head_dim, Lowering lowering) {
+    StaticConfiguration c{OpId::kCopy, Arch::kSm90a, Emitter::kLlvm, lowering, element};
+    c.variant = static_cast<int>(mode);
+    c.head_dim = head_dim;
+    c.outer_rank = 1;
+    std::map<std::string, Key> programs;
+    const std::vector<Key> space = enumerate_keys(c, &learned).value();
+    for (const Key& key : space) {
+      const auto lowered = codegen::movement::lower(codegen::ops::build_tile(key).value(), key);
+      ASSERT_TRUE(lowered.ok()) << lowered.status().to_string();
+      const auto [at, fresh] = programs.try_emplace(codegen::kernel::print(lowered->program), key);
+      EXPECT_TRUE(fresh) << to_string(at->second) << "\nand\n" << to_string(key) << "\nhave the same program";
+      ++keys;
+    }
+  };
+  for (const int element : {1, 2, 4, 8}) {
+    take(CopyMode::kTransposed, element, 1, Lowering::kTail);
+    for (const int64_t head_dim : {0, 7}) {
+      take(CopyMode::kRows, element, head_dim, Lowering::kTail);
+      take(CopyMode::kElements, element, head_dim, Lowering::kTail);
+    }
+  }
+  EXPECT_GT(keys, 500u);
 }
 
 }  // namespace

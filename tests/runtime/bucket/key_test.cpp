@@ -65,8 +65,8 @@ TEST(Key, TextParsesBack) {
   EXPECT_EQ(to_string(good_key()),
             "op=paged_gather schema=3 arch=sm_90a emitter=llvm lowering=tail element_log2=1 index64=0 "
             "source_contiguity=row target_contiguity=row source_align_log2=1 target_align_log2=1 source_type=u8 "
-            "target_type=u8 index_log2=2 variant=0 page_size=16 heads=8 head_dim=128 rotary_dim=0 rows_residue=255 "
-            "columns_residue=65535 outer_rank=0 length_multiple_log2=0 reports=1");
+             "target_type=u8 index_log2=2 variant=0 page_size=16 heads=8 head_dim=128 rotary_dim=0 "
+             "columns_residue=65535 outer_rank=0 length_multiple_log2=0 reports=1");
 }
 
 TEST(Key, MalformedTextIsRefusedByName) {
@@ -198,7 +198,6 @@ std::vector<Shape> shapes() {
       {{KeyField::kVariant, {{1, 1}}},
        {KeyField::kHeadDim, {{1, 1}}},
        {KeyField::kOuterRank, {{0, 7}}},
-       {KeyField::kRowsResidue, {{0, 127}, {255, 255}}},
        {KeyField::kColumnsResidue, {{0, 63}, {65535, 65535}}},
        {KeyField::kSourceContiguity, {row}},
        {KeyField::kTargetContiguity, {row}}});
@@ -238,8 +237,6 @@ std::vector<Domain> common_domain(KeyField field) {
       return {{1, 1}};
     case KeyField::kHeadDim:
       return {{1, kLast}};
-    case KeyField::kRowsResidue:
-      return {{255, 255}};
     case KeyField::kColumnsResidue:
       return {{65535, 65535}};
     default:

@@ -136,6 +136,8 @@ TEST(BucketsCommand, RefusesByTheNameOfTheFlag) {
     EXPECT_THAT(outcome.err, HasSubstr(expected));
   };
   refused({"append_rope", "--rotary-dim=3"}, "--rotary-dim is 3; it must be even");
+  refused({"append_rope", "--head-dim=37"}, "--head-dim is 37; it must be even");
+  refused({"append_rope", "--head-dim=1"}, "--head-dim is 1; it must be even");
   refused({"append_rope", "--rotary-dim=66"}, "--rotary-dim is 66; it must be in [2, 64]");
   refused({"append_rope", "--dtype=u8"}, "--dtype is u8; it must be f32, f16 or bf16");
   refused({"append_rope", "--to=f16"}, "--to is f16; it must be f32 or --dtype (bf16)");

@@ -69,6 +69,27 @@ TEST(LayoutCommand, AnswersOneQuestionFromItsArguments) {
   const Outcome bad = run_tailor({"layout", "eval", "coalesce", "(4,2:1"});
   EXPECT_EQ(bad.exit_code, 2);
   EXPECT_THAT(bad.err, HasSubstr("position 4: expected ',' or ')', found ':'"));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"frobnicate", "4:1"},
+                                                {"coalesce"},
+                                                {"coalesce", "4:1", "2:1"},
+                                                {"complement", "4:1", "99999999999999999999"}}) {
+    std::vector<std::string> line{"layout", "eval"};
+    line.insert(line.end(), words.begin(), words.end());
+    EXPECT_EQ(run_tailor(line).exit_code, 2) << testing::PrintToString(words);
+  }
+}
+
+// A question that is understood and has no answer is no misuse: the answer of a line, and the code of a failure.
+TEST(LayoutCommand, AnOperationWithoutAnswerIsAFailureNotAMisuse) {
+  const Outcome json = run_tailor({"layout", "eval", "--json", "left_inverse", "(2,2):(1,1)"});
+  EXPECT_EQ(json.exit_code, 1);
+  EXPECT_EQ(json.json()["ok"], false);
+  EXPECT_THAT(json.json()["reason"].get<std::string>(), HasSubstr("indices 1 and 2 both have the value 1"));
+  EXPECT_EQ(json.json(), answers("{\"op\":\"left_inverse\",\"a\":\"(2,2):(1,1)\"}")[0]);
+  const Outcome text = run_tailor({"layout", "eval", "left_inverse", "(2,2):(1,1)"});
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_TRUE(text.out.empty());
+  EXPECT_THAT(text.err, HasSubstr("indices 1 and 2 both have the value 1"));
 }
 
 TEST(LayoutCommand, ExplainsAndDraws) {
@@ -85,6 +106,9 @@ TEST(LayoutCommand, ExplainsAndDraws) {
   EXPECT_EQ(run_tailor({"layout", "explain", "(100,37"}).exit_code, 2);
   EXPECT_EQ(run_tailor({"layout", "explain", "8:1", "--set", "nonsense"}).exit_code, 2);
   EXPECT_EQ(run_tailor({"layout", "draw", "{]"}).exit_code, 2);
+  const Outcome banks = run_tailor({"layout", "draw", "8:1", "--set", "banks=foo"});
+  EXPECT_EQ(banks.exit_code, 2);
+  EXPECT_THAT(banks.err, HasSubstr("'banks': no bank model of architecture 'foo'"));
   EXPECT_EQ(run_tailor({"layout"}).exit_code, 2);
 }
 

@@ -309,9 +309,9 @@ TEST(RunCommandEdges, AFallbackIsNamedWithItsKindAndDetail) {
   const Outcome outcome = gather("--heads=2");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto report = outcome.json();
-  ASSERT_TRUE(report.contains("fallback")) << outcome.out;
-  EXPECT_EQ(report["fallback"]["kind"], "publish_failed");
-  EXPECT_THAT(report["fallback"]["detail"].get<std::string>(), HasSubstr("v1/tmp"));
+  ASSERT_TRUE(report.contains("fallbacks")) << outcome.out;
+  EXPECT_EQ(report["fallbacks"][0]["kind"], "publish_failed");
+  EXPECT_THAT(report["fallbacks"][0]["detail"].get<std::string>(), HasSubstr("v1/tmp"));
 }
 
 TEST(RunCommandEdges, HelpGoesToStdoutAndListsEveryVerb) {

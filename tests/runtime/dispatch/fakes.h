@@ -24,7 +24,7 @@ struct FakeDriverState {
   std::atomic<int> loads{0}, unloads{0}, launches{0}, retains{0}, releases{0};
   std::atomic<bool> refuse_cubin{false}, refuse_ptx{false}, capturing{false}, fail_launch{false};
   std::atomic<bool> relaxed_when_loading{true};  // ANDed over loads
-  int major = 9, minor = 0, occupancy = 2;
+  int major = 9, minor = 0, occupancy = 2, version = 13000;
   bool record = true;  // false: launches are not recorded, for benches
   std::mutex mutex;
   std::vector<std::string> images;         // in order of loading; guarded by mutex
@@ -49,6 +49,10 @@ class FakeDriver {
     fake_state() = &state;
     table.name = name;
     table.cuInit = [](unsigned) { return cu::CUDA_SUCCESS; };
+    table.cuDriverGetVersion = [](int* version) {
+      return *version = fake_state()->version,
+             fake_state()->version > 0 ? cu::CUDA_SUCCESS : cu::CUDA_ERROR_INVALID_VALUE;
+    };
     table.cuGetErrorName = [](cu::CUresult, const char** text) { return *text = "FAKE_ERROR", cu::CUDA_SUCCESS; };
     table.cuGetErrorString = [](cu::CUresult, const char** text) { return *text = "fake text", cu::CUDA_SUCCESS; };
     table.cuDeviceGetCount = [](int* n) { return *n = 1, cu::CUDA_SUCCESS; };
@@ -147,7 +151,9 @@ class FakeGenerator : public KernelGenerator {
   std::chrono::milliseconds compile_time{0};
   std::string own_digest = "fake-digest-1";
   std::string nvjitlink_version = "13.0";
+  uint32_t minimum_driver = 12000;
   FactSet extra_premises;
+  std::string unproved;
 
   std::string digest() const override { return own_digest; }
 
@@ -176,6 +182,7 @@ class FakeGenerator : public KernelGenerator {
     k.plan = plan_for(key.op());
     k.premises = facts_of(key);
     k.premises.insert(k.premises.end(), extra_premises.begin(), extra_premises.end());
+    k.unproved = unproved;
     k.phases = {{"emit", 1.0}};
     return k;
   }
@@ -192,7 +199,7 @@ class FakeGenerator : public KernelGenerator {
       k.cubin = "CUBIN " + emitted.text;
     }
     k.toolchain = "fake 1";
-    k.minimum_driver = 12000;
+    k.minimum_driver = minimum_driver;
     k.phases = {{"nvjitlink", 2.0}};
     return k;
   }

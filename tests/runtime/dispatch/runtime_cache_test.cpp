@@ -1,6 +1,7 @@
 // The disk tier: a second process compiles nothing; no fault, damage or forgery of the cache fails a launch or launches
 // a kernel that the key does not allow.
 #include <filesystem>
+#include <numeric>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -134,11 +135,11 @@ TEST_F(RuntimeCacheTest, AnotherToolchainOrDigestCompilesAgain) {
   LaunchInfo info = launch(gather_operands());  // this library still says fake-digest-1, whose entry is valid
   EXPECT_EQ(info.tier, Tier::kDisk);
   info = launch(gather_number(1));
-  EXPECT_EQ(info.fallback, Fallback::kOtherGenerator);
+  EXPECT_EQ(info.fallbacks, Fallback::kOtherGenerator);
   EXPECT_EQ(info.tier, Tier::kCompiled);
   info = launch(gather_number(1));
   EXPECT_EQ(info.tier, Tier::kDisk) << "found under the generator's own digest";
-  EXPECT_EQ(info.fallback, Fallback::kOtherGenerator);
+  EXPECT_EQ(info.fallbacks, Fallback::kOtherGenerator);
   generator_->same_text = true;
   launch(gather_number(2));
   generator_->nvjitlink_version = "14.0";
@@ -227,8 +228,8 @@ TEST_F(RuntimeCacheTest, AFullDiskIsNotedAndTheKernelRuns) {
   file_system->set_gate([](const char* call, uint64_t) { return std::string_view(call) == "write" ? -ENOSPC : 0; });
   const LaunchInfo info = launch(gather_operands(), file_system);
   EXPECT_EQ(info.tier, Tier::kCompiled);
-  EXPECT_EQ(info.fallback, Fallback::kPublishFailed);
-  EXPECT_FALSE(info.fallback_detail.empty());
+  EXPECT_EQ(info.fallbacks, Fallback::kPublishFailed);
+  EXPECT_FALSE(info.fallback_notes.at(0).detail.empty());
 }
 
 TEST_F(RuntimeCacheTest, AStoredImageIsUsedAsItStands) {
@@ -274,7 +275,7 @@ TEST_F(RuntimeCacheTest, ARefusedCubinFallsBackToTheStoredPtx) {
   driver_.state.refuse_cubin = true;
   LaunchInfo info = launch(gather_operands());
   EXPECT_EQ(info.tier, Tier::kDisk);
-  EXPECT_EQ(info.fallback, Fallback::kCubinRefused);
+  EXPECT_EQ(info.fallbacks, Fallback::kCubinRefused);
   EXPECT_EQ(generator_->compiles, 1);
   EXPECT_THAT(driver_.state.images.back(), HasSubstr("//PTX"));
 }
@@ -284,8 +285,8 @@ TEST_F(RuntimeCacheTest, ARecordWithoutCubinIsServedFromItsPtx) {
   launch(gather_operands());
   const LaunchInfo info = launch(gather_operands());
   EXPECT_EQ(info.tier, Tier::kDisk);
-  EXPECT_EQ(info.fallback, Fallback::kPtxOnly);
-  EXPECT_THAT(info.fallback_detail, HasSubstr("nvJitLink"));
+  EXPECT_EQ(info.fallbacks, Fallback::kPtxOnly);
+  EXPECT_THAT(info.fallback_notes.at(0).detail, HasSubstr("nvJitLink"));
 }
 
 TEST_F(RuntimeCacheTest, ARecordWithoutCubinIsReplacedOnceACubinCanBeMade) {
@@ -295,10 +296,77 @@ TEST_F(RuntimeCacheTest, ARecordWithoutCubinIsReplacedOnceACubinCanBeMade) {
   const LaunchInfo info = launch(gather_operands());
   EXPECT_EQ(info.tier, Tier::kCompiled);
   EXPECT_EQ(info.miss_reason, MissReason::kNoCubin);
-  EXPECT_EQ(info.fallback, Fallback::kNone);
+  EXPECT_TRUE(info.fallbacks.empty());
   const LaunchInfo again = launch(gather_operands());
   EXPECT_EQ(again.tier, Tier::kDisk) << "healed";
-  EXPECT_EQ(again.fallback, Fallback::kNone);
+  EXPECT_TRUE(again.fallbacks.empty());
+}
+
+// Another machine stored a cubin that this driver is too old for. A toolkit of this machine's own makes one that is
+// not.
+TEST_F(RuntimeCacheTest, ACubinForANewerDriverIsReplacedByOneOfThisMachine) {
+  cache::ActionRecord record = record_of(encode_image(image_for(gather_operands())));
+  record.minimum_driver = 13000;
+  driver_.state.version = 12999;
+  const LaunchInfo info = launch_forged(gather_operands(), record);
+  EXPECT_EQ(info.tier, Tier::kCompiled);
+  EXPECT_EQ(info.miss_reason, MissReason::kNewerDriver);
+  EXPECT_THAT(info.miss_detail, HasSubstr("needs driver version 13000; this one is 12999"));
+  EXPECT_FALSE(forged_image_loaded());
+  EXPECT_EQ(launch(gather_operands()).tier, Tier::kDisk) << "healed";
+}
+
+TEST_F(RuntimeCacheTest, ACubinIsUsedWhereTheDriverIsNewEnoughOrDoesNotSay) {
+  cache::ActionRecord record = record_of(encode_image(image_for(gather_operands())));
+  record.minimum_driver = 13000;
+  for (const int version : {13000, 13010, 0}) {
+    driver_.state.version = version;
+    EXPECT_EQ(launch_forged(gather_operands(), record).tier, Tier::kDisk) << version;
+  }
+}
+
+// What this machine makes is too new as well, or it can make nothing: no process compiles what an earlier one did.
+TEST_F(RuntimeCacheTest, ADriverTooOldForEveryCubinIsServedFromPtxWithoutCompilingAgain) {
+  generator_->minimum_driver = 13000;
+  driver_.state.version = 12040;
+  driver_.state.refuse_cubin = true;
+  launch(gather_operands());
+  for (int process = 0; process < 2; ++process) {
+    const LaunchInfo info = launch(gather_operands());
+    EXPECT_EQ(info.miss_reason, MissReason::kNewerDriver);
+    EXPECT_EQ(info.tier, Tier::kDisk);
+    EXPECT_EQ(info.fallbacks, Fallback::kCubinRefused);
+  }
+  EXPECT_EQ(generator_->compiles, 1);
+  generator_->no_cubin = true;
+  EXPECT_EQ(launch(gather_operands()).miss_reason, MissReason::kNone);
+  EXPECT_EQ(generator_->compiles, 1);
+}
+
+// Causes that have nothing to do with each other are all told.
+TEST_F(RuntimeCacheTest, EveryFallbackOfALaunchIsReported) {
+  generator_->own_digest = "fake-digest-2";
+  generator_->unproved = "bounds of the last row";
+  generator_->no_cubin = true;
+  auto file_system = std::make_shared<GatedFileSystem>();
+  file_system->set_gate([](const char* call, uint64_t) { return std::string_view(call) == "write" ? -ENOSPC : 0; });
+  LaunchInfo info;
+  const auto runtime = open_fake(driver_, generator_, options(), file_system);
+  ASSERT_TRUE(runtime->launch(gather_operands(), {.info = &info}).ok());
+  std::vector<std::string_view> kinds;
+  const RuntimeStats stats = runtime->stats();
+  for (const FallbackNote& note : info.fallback_notes) {
+    kinds.push_back(to_string(note.fallback));
+    EXPECT_TRUE(info.fallbacks.contains(note.fallback));
+    EXPECT_EQ(stats.fallbacks[static_cast<size_t>(note.fallback)], 1u);
+    EXPECT_FALSE(note.detail.empty());
+  }
+  EXPECT_THAT(kinds, ::testing::ElementsAre("other_generator", "proof_unknown", "ptx_only", "publish_failed"));
+  EXPECT_FALSE(info.fallbacks.contains(Fallback::kCubinRefused));
+  EXPECT_EQ(std::accumulate(stats.fallbacks.begin(), stats.fallbacks.end(), uint64_t{0}), 4u);
+  EXPECT_EQ(info.fallback_notes[1].detail, "bounds of the last row");
+  ASSERT_TRUE(runtime->launch(gather_operands(), {.info = &info}).ok());
+  EXPECT_TRUE(info.fallbacks.empty()) << "a hit has none";
 }
 
 TEST_F(RuntimeCacheTest, ImagesThatDoNotLoadAreCompiledAnew) {
@@ -332,7 +400,7 @@ TEST_F(RuntimeCacheTest, TheVirtualDeviceSharesTheCache) {
   const auto runtime = open_fake(device, generator_, options());
   EXPECT_TRUE(runtime->launch(gather_operands(), {.info = &info}).ok());
   EXPECT_EQ(info.tier, Tier::kDisk);
-  EXPECT_EQ(info.fallback, Fallback::kNone);
+  EXPECT_TRUE(info.fallbacks.empty());
   fake_state() = &driver_.state;
 }
 

@@ -192,12 +192,23 @@ TEST_F(RuntimeTest, TheCallersContextIsRestored) {
   fake_current_context = nullptr;
 }
 
+// What ops.h says of operands that leave nothing to move: the status word is not written, whatever cu_seqlens holds.
+TEST_F(RuntimeTest, WhatHasNothingToMoveIsNotLaunched) {
+  Unpack op = unpack_operands();
+  op.padded = Tensor::dense(0, DType::kFloat16, {4, 0, 96});
+  LaunchInfo info;
+  ASSERT_TRUE(runtime_->launch(op, {.info = &info}).ok());
+  EXPECT_FALSE(info.launched);
+  EXPECT_EQ(driver_.state.launches, 0);
+  EXPECT_EQ(generator_->emits, 0);
+}
+
 TEST_F(RuntimeTest, ARefusedCubinFallsBackToPtx) {
   driver_.state.refuse_cubin = true;
   LaunchInfo info;
   ASSERT_TRUE(runtime_->launch(gather_operands(), {.info = &info}).ok());
-  EXPECT_EQ(info.fallback, Fallback::kCubinRefused);
-  EXPECT_THAT(info.fallback_detail, HasSubstr("FAKE_ERROR (209)"));
+  EXPECT_EQ(info.fallbacks, Fallback::kCubinRefused);
+  EXPECT_THAT(info.fallback_notes.at(0).detail, HasSubstr("FAKE_ERROR (209)"));
   EXPECT_THAT(driver_.state.images.back(), HasSubstr("//PTX"));
   EXPECT_EQ(runtime_->stats().fallbacks[static_cast<size_t>(Fallback::kCubinRefused)], 1u);
 
@@ -213,8 +224,8 @@ TEST_F(RuntimeTest, AMissingCubinIsAFallbackUnlessRequired) {
   generator_->no_cubin = true;
   LaunchInfo info;
   ASSERT_TRUE(runtime_->launch(gather_operands(), {.info = &info}).ok());
-  EXPECT_EQ(info.fallback, Fallback::kPtxOnly);
-  EXPECT_THAT(info.fallback_detail, HasSubstr("nvJitLink"));
+  EXPECT_EQ(info.fallbacks, Fallback::kPtxOnly);
+  EXPECT_THAT(info.fallback_notes.at(0).detail, HasSubstr("nvJitLink"));
   const auto strict = open_fake(driver_, generator_, {.require_cubin = true});
   EXPECT_EQ(strict->launch(gather_operands()).code(), StatusCode::kUnavailable);
 }
@@ -224,7 +235,7 @@ TEST(VirtualRuntime, LoadsPtxOnly) {
   const auto runtime = open_fake(driver, std::make_shared<FakeGenerator>());
   LaunchInfo info;
   ASSERT_TRUE(runtime->launch(gather_operands(), {.info = &info}).ok());
-  EXPECT_EQ(info.fallback, Fallback::kNone);
+  EXPECT_TRUE(info.fallbacks.empty());
   ASSERT_EQ(driver.state.images.size(), 1u);
   EXPECT_THAT(driver.state.images[0], HasSubstr("//PTX"));
   EXPECT_EQ(runtime->device(), "virtual");

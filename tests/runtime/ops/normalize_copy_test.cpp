@@ -233,6 +233,20 @@ TEST(CopyProblem, ModesFollowTheFinestDimensions) {
   EXPECT_EQ(mode(Tensor::dense(at(0), DType::kFloat32, {1, 1, 1}), b), CopyMode::kRows);
 }
 
+// x[::2] to x[1::2]: no byte is shared, the ranges are; the message says which of the two is asked for.
+TEST(CopyProblem, InterleavedViewsAreRefusedByTheirByteRanges) {
+  StridedCopy op;
+  op.source = op.target = Tensor::dense(at(0), DType::kFloat32, {50});
+  op.source.stride[0] = op.target.stride[0] = 2;
+  op.target.address += 4;
+  const auto problem = make_problem(op);
+  ASSERT_FALSE(problem.ok());
+  EXPECT_THAT(problem.status().message(), ::testing::HasSubstr("byte ranges"));
+  EXPECT_THAT(problem.status().message(), ::testing::HasSubstr("interleave without sharing a byte are refused"));
+  op.target.address += 2 * 50 * 4;
+  EXPECT_TRUE(make_problem(op).ok()) << "beyond the source's range";
+}
+
 // Common residues are in the key, others are not until they are learned.
 TEST(CopyKey, HostKnownExtentsGiveTheKeysThatTheirCodeDeserves) {
   LearnedResidues learned;
@@ -241,24 +255,22 @@ TEST(CopyKey, HostKnownExtentsGiveTheKeysThatTheirCodeDeserves) {
     return make_key(problem_of(permuted(source, {1, 0}), Tensor::dense(at(1), DType::kFloat16, {n, m})), Arch::kSm90a,
                     Emitter::kLlvm, Lowering::kTail, &learned);
   };
-  const auto rows = [&](int64_t m) { return key(m, 64).get(KeyField::kRowsResidue); };
   const auto columns = [&](int64_t n) { return key(128, n).get(KeyField::kColumnsResidue); };
-  EXPECT_EQ(rows(128), 0u);
-  EXPECT_EQ(rows(144), 16u);
-  EXPECT_EQ(rows(129), kUnknownRowsResidue);
   EXPECT_EQ(columns(48), 48u);
   EXPECT_EQ(columns(64 * 5), 0u);
   EXPECT_EQ(columns(65), kUnknownColumnsResidue);
   EXPECT_EQ(key(128, 64), key(256, 1024)) << "the same code";
-  EXPECT_NE(key(128, 64), key(144, 64));
-  const Key before = key(129, 64);
-  EXPECT_EQ(key(137, 64).get(KeyField::kRowsResidue), before.get(KeyField::kRowsResidue)) << "unknown is one key";
-  learned.add(ResidueKind::kMatrixRows, 1);
-  EXPECT_EQ(rows(129), 1u);
-  EXPECT_EQ(rows(137), kUnknownRowsResidue);
+  EXPECT_EQ(key(128, 64), key(144, 64)) << "the code is the same for every number of rows";
+  EXPECT_NE(key(128, 64), key(128, 48));
+  const Key before = key(128, 65);
+  EXPECT_EQ(columns(73), columns(65)) << "unknown is one key";
+  learned.add(ResidueKind::kRunBytes, 1);
   EXPECT_EQ(columns(65), kUnknownColumnsResidue) << "the kinds are apart";
-  learned.remove(residue_index(ResidueKind::kMatrixRows, 1));
-  EXPECT_EQ(key(129, 64), before);
+  learned.add(ResidueKind::kMatrixColumns, 1);
+  EXPECT_EQ(columns(65), 1u);
+  EXPECT_EQ(columns(73), kUnknownColumnsResidue);
+  learned.remove(residue_index(ResidueKind::kMatrixColumns, 1));
+  EXPECT_EQ(key(128, 65), before);
 
   const auto run = [&](int64_t bytes) {
     Tensor source = Tensor::dense(at(0), DType::kUInt8, {8, bytes});
