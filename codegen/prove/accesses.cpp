@@ -77,6 +77,7 @@ class AccessProof {
             if (!o.narrow) continue;
             text += fmt::format("{}0 <= {} < 2^32", text.empty() ? "" : ", ", knowledge_.to_string(o.value));
           }
+          if (point_.pointer.offsets.empty()) return std::string("there is no offset");
           return text.empty() ? std::string("offsets are 64 bits wide, operands end below 2^63") : text;
         },
         [&] { return std::string(subject_.index64 ? "64-bit offsets" : "bytes of the operand <= 2^31"); });

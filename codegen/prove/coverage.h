@@ -6,8 +6,10 @@
 //             enumerated: every byte of a row exactly once, under the lane tests and guards on the way.
 // Stores under different checks are taken apart: each set writes whole rows, and a check that one passes the other
 // fails. Different rows have different places: the indices tell the row (it is one of them, or they are its quotients
-// and remainders), or they were loaded and the caller promised it. Conditions that are the same for all lanes of a row
-// (the checks of device data) are counted in the statement: a row that fails one is not written at all.
+// and remainders) and are as many as there are rows, or they were loaded and the caller promised it; a store down a
+// column of a segment: columns.h. Conditions that are the same for all lanes of a row (the checks of device data) are
+// counted in the statement: a row that fails one is not written at all. One that asks nothing of device data must hold,
+// or what fails it is written by another set.
 //
 // Example: 2048 bytes per row, 16 lanes: store k of lane l writes [256*k + 16*l, + 16) for k < 8: each byte once.
 //

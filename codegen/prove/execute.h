@@ -146,8 +146,7 @@ class Execution {
   int loop_ = -1;
   std::vector<std::pair<kernel::ValueId, Polynomial>> renamed_;      // by name_bits, and what they were
   std::map<const kernel::Instruction*, std::vector<bool>> dropped_;  // candidates, by loop
-  // Of a least of two and of selections of such, what they are at most. Atoms are numbered anew after a rewind, so an
-  // entry may be another's: it says what to ask, not what holds.
+  // Of a least of two and of selections of such, what they are at most. Forgotten with the atoms.
   std::map<Atom, std::vector<Polynomial>> most_;
   Atom thread_ = 0, block_ = 0;
 };

@@ -174,6 +174,7 @@ void Execution::loop(const Instruction& i, const std::vector<ValueId>& initial, 
       stable = keep_inductive(record, arguments, list, dropped, last.next) && stable;
     });
     knowledge_.rewind(start);
+    most_.erase(most_.lower_bound(static_cast<Atom>(start.atoms)), most_.end());  // of atoms that are no more
     for (const auto& [atom, modulus, remainder] : residues) {
       knowledge_.info(atom).modulus = modulus;
       knowledge_.info(atom).remainder = remainder;

@@ -14,8 +14,9 @@
 //   rows        each row is taken by exactly one block, group and iteration (grid stride and mixed radix, by lemma)
 //   coverage    each byte of a row that is taken and passes its checks is written by exactly one access of one lane
 // The first three are safety: they hold under the facts of the key and the host's invariants (codegen/prove/host.h)
-// alone. Distinct rows have distinct places in the target because the index is the row itself, or by the caller's
-// declared promise when it was loaded; the obligation says which.
+// alone. Distinct rows have distinct places in the target because the indices tell the row, and there are as many
+// places as rows, or by the caller's declared promise when an index was loaded; the obligation says which. A row that
+// fails a check of device data is not written; a check of host values alone must be shown to hold.
 //
 // Verdicts: proved; refuted, with a launch and a thread that break the claim; unknown, when neither was found.
 //
