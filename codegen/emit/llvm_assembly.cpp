@@ -33,7 +33,7 @@ Assembly::Value Assembly::pure(llvm::Type* result, const std::string& text, cons
 Assembly::Values Assembly::words_of(Type type, Value bits) {
   Values words;
   if (type == Type::kB128) {
-    for (uint64_t k = 0; k < 4; ++k) words.push_back(b_.CreateExtractElement(bits, k));
+    for (unsigned k = 0; k < 4; ++k) words.push_back(b_.CreateExtractValue(bits, k));
   } else if (type == Type::kB64) {
     llvm::Type* word = b_.getInt32Ty();
     Value both = pure(llvm::StructType::get(b_.getContext(), {word, word}), "mov.b64 {$0, $1}, $2;", "=r,=r,l", {bits});
@@ -46,9 +46,10 @@ Assembly::Values Assembly::words_of(Type type, Value bits) {
 
 Assembly::Value Assembly::from_words(Type type, const Values& words) {
   if (type == Type::kB128) {
-    Value vector = llvm::PoisonValue::get(llvm::FixedVectorType::get(b_.getInt32Ty(), 4));
-    for (uint64_t k = 0; k < 4; ++k) vector = b_.CreateInsertElement(vector, words[k], k);
-    return vector;
+    llvm::Type* word = b_.getInt32Ty();
+    Value whole = llvm::PoisonValue::get(llvm::StructType::get(b_.getContext(), {word, word, word, word}));
+    for (unsigned k = 0; k < 4; ++k) whole = b_.CreateInsertValue(whole, words[k], k);
+    return whole;
   }
   if (type == Type::kB64) return pure(b_.getInt64Ty(), "mov.b64 $0, {$1, $2};", "=l,r,r", {words[0], words[1]});
   return words[0];

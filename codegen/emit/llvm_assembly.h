@@ -3,7 +3,7 @@
 // Why assembly: an instruction that states its rounding is not contracted, reassociated or folded by LLVM or ptxas, and
 // a `mov` between a register and its halves is one instruction, not a shift and a mask.
 //
-// Values of type b8 and b16 are i16, of b8 with the upper bits zero; b128 is a vector of four i32.
+// Values of type b8 and b16 are i16, of b8 with the upper bits zero; b128 is a struct of four i32.
 //
 // Ownership: appends to the builder's insertion point. Thread-safety: as the builder's.
 #pragma once

@@ -99,7 +99,8 @@ class ModuleBuilder {
       case Type::kB128:
         break;
     }
-    return llvm::FixedVectorType::get(b_.getInt32Ty(), 4);
+    llvm::Type* word = b_.getInt32Ty();  // as inline assembly returns it; a vector would be taken apart again and again
+    return llvm::StructType::get(context_, {word, word, word, word});
   }
   llvm::Type* type_of(ValueId v) { return type(program_.type_of(v)); }
   llvm::Value* at(ValueId v) const { return values_[v]; }
@@ -271,9 +272,10 @@ class ModuleBuilder {
     Type t = program_.type_of(i.results[0]);
     uint64_t bits = static_cast<uint64_t>(i.immediate);
     if (t == Type::kB128) {
-      return llvm::ConstantVector::get({b_.getInt32(static_cast<uint32_t>(bits)),
-                                        b_.getInt32(static_cast<uint32_t>(bits >> 32)), b_.getInt32(0),
-                                        b_.getInt32(0)});
+      return llvm::ConstantStruct::get(
+          llvm::cast<llvm::StructType>(type(t)),
+          {b_.getInt32(static_cast<uint32_t>(bits)), b_.getInt32(static_cast<uint32_t>(bits >> 32)), b_.getInt32(0),
+           b_.getInt32(0)});
     }
     if (t == Type::kF32) {
       return llvm::ConstantFP::get(
@@ -379,13 +381,7 @@ class ModuleBuilder {
 
     std::vector<llvm::Value*> operands{base};
     if (i.guarded) operands.push_back(at(i.operands[1]));
-    if (form.elements == 1) return asm_.volatile_call(type(i.memory_type), text, constraints, operands);
-    llvm::Type* word = b_.getInt32Ty();
-    llvm::Value* words =
-        asm_.volatile_call(llvm::StructType::get(context_, {word, word, word, word}), text, constraints, operands);
-    llvm::Value* vector = llvm::PoisonValue::get(type(Type::kB128));
-    for (unsigned k = 0; k < 4; ++k) vector = b_.CreateInsertElement(vector, b_.CreateExtractValue(words, k), k);
-    return vector;
+    return asm_.volatile_call(type(i.memory_type), text, constraints, operands);
   }
 
   llvm::Value* store(const Instruction& i, llvm::Value* base, int32_t offset) {
@@ -394,7 +390,7 @@ class ModuleBuilder {
     std::string constraints = address_constraint(i);
     llvm::Value* value = at(i.operands[1]);
     for (unsigned k = 0; k < form.elements; ++k) {
-      operands.push_back(form.elements == 1 ? value : b_.CreateExtractElement(value, uint64_t{k}));
+      operands.push_back(form.elements == 1 ? value : b_.CreateExtractValue(value, k));
       constraints += fmt::format(",{}", form.constraint);
     }
     std::string text;

@@ -182,7 +182,7 @@ void add_static_flags(CLI::App& app, StaticFlags& flags) {
              to_string(flags.mode));
   app.add_option("--outer-rank", flags.outer_rank, "dimensions around the run or the matrix of copy");
   app.add_flag("--status,!--no-status", flags.reports,
-               "the kernel for callers with a status word (the default), or without");
+               "the kernel for callers with a status word, or without (the default)");
   add_target_flags(app, flags.target, to_string(kDefaultArch));
 }
 

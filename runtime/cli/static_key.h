@@ -20,7 +20,7 @@ struct StaticFlags {
   DType index = DType::kInt32;  // gather_rows, scatter_rows
   CopyMode mode = CopyMode::kRows;
   int64_t outer_rank = 0;  // copy
-  bool reports = true;     // as `tailor run`, which gives a status word
+  bool reports = false;    // as `tailor run`, which gives a status word with --check only
   TargetFlags target;
 };
 
