@@ -89,9 +89,8 @@ class CopyMaker {
   void matrices() {
     using namespace copy;
     const int64_t whole = residue_modulus(ResidueKind::kMatrixColumns);
-    const int64_t rows = m_.field(KeyField::kRowsResidue), columns = m_.field(KeyField::kColumnsResidue);
-    int64_t m = rows == kUnknownRowsResidue ? m_.pick(2, 70) : rows;
-    if (m < 2) m += residue_modulus(ResidueKind::kMatrixRows);
+    const int64_t columns = m_.field(KeyField::kColumnsResidue);
+    const int64_t m = m_.pick(0, 3) == 0 ? m_.pick(2, 130) : m_.pick(2, 70);
     v(kRest) = columns == kUnknownColumnsResidue ? m_.pick(1, whole - 1) : columns;
     v(kPieces) = v(kRest) < 2 ? 1 : m_.pick(0, 1);
     const int64_t n = v(kPieces) * whole + v(kRest);
