@@ -83,7 +83,7 @@ Expected<T> guarded(const F& f) {
 
 // See GeneratorOptions. mallopt(3), "Dynamic mmap threshold".
 void keep_freed_heap() {
-  void* volatile block = std::malloc(size_t{4} << 20);
+  void* volatile block = std::malloc(size_t{16} << 20);
   std::free(block);
 }
 
