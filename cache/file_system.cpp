@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -102,7 +103,24 @@ class PosixFileSystem final : public FileSystem {
   }
 
   ssize_t read(int fd, void* buffer, size_t bytes) override { return result(::read(fd, buffer, bytes)); }
-  ssize_t write(int fd, const void* buffer, size_t bytes) override { return result(::write(fd, buffer, bytes)); }
+  // Beyond the process's file size limit the system raises SIGXFSZ, which ends the process unless somebody handles it;
+  // held back, the write fails with EFBIG and the signal is taken off this thread again.
+  ssize_t write(int fd, const void* buffer, size_t bytes) override {
+    sigset_t limit, before, pending;
+    sigemptyset(&limit);
+    sigaddset(&limit, SIGXFSZ);
+    sigpending(&pending);
+    const bool was_pending = sigismember(&pending, SIGXFSZ) == 1;
+    if (pthread_sigmask(SIG_BLOCK, &limit, &before) != 0) return result(::write(fd, buffer, bytes));
+    const ssize_t written = result(::write(fd, buffer, bytes));
+    if (written == -EFBIG && !was_pending) {
+      const timespec now{0, 0};
+      while (sigtimedwait(&limit, nullptr, &now) < 0 && errno == EINTR) {
+      }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return written;
+  }
   int sync(int fd) override { return result(::fsync(fd)); }
 
   int rename(int from_dir, const char* from, int to_dir, const char* to) override {

@@ -45,6 +45,33 @@ class RowLoops {
     return v;
   }
 
+  struct Rows {
+    Value begin, end;
+  };
+  Rows rows_of_block(const tile::Node& loop) {
+    const Value chunk = operands_.parameter(chunk_name(loops_++));
+    const Value begin = code_.mul(cta_, chunk);
+    return {begin, code_.binary(Op::kMinU, code_.add(begin, chunk), operands_.extent(code_, loop.extent))};
+  }
+
+  struct Place {
+    Value group, lane;  // of lanes, and within the group
+  };
+  Place place_in_block() {
+    const ThreadMap& threads = rows_.threads;
+    const Value group = code_.divide(tid_, threads.lanes, threads.block() - 1);
+    const Value lane = code_.modulo(tid_, threads.lanes, threads.block() - 1);
+    if (threads.lanes > 1 && group.id != tid_.id) named(lane, "lane");
+    return {group, lane};
+  }
+
+  // True in the thread of a row that reports its faults, the one where `index` is 0; missing: nothing is reported.
+  Value reporter_where(Code& code, Value index) {
+    if (program_.status().empty()) return {};
+    const Value wanted = code.compare(Compare::kNe, operands_.parameter(kReport), code.i32(0));
+    return named(code.both(wanted, code.compare(Compare::kEq, index, code.i32(0))), "reporter");
+  }
+
   // for s = cta * block + tid; s < extent; s += grid * block. Every s is compared before it is used, so a step that
   // wrapped would repeat work and nothing else.
   void each(const tile::Node& node) {
@@ -69,9 +96,8 @@ class RowLoops {
 
   void transpose(size_t loop) {
     const tile::Node& node = program_.body()[loop];
-    const Value chunk = operands_.parameter(chunk_name(loops_++));
-    const Value begin = code_.mul(cta_, chunk);
-    const Value end = code_.binary(Op::kMinU, code_.add(begin, chunk), operands_.extent(code_, node.extent));
+    const Rows own = rows_of_block(node);
+    const Value begin = own.begin, end = own.end;
     Value work = code_.compare(Compare::kUlt, begin, end);
     if (node.body[0].op == tile::Op::kSearch) {
       const Value segments = SegmentSearch(operands_, node.body[0]).segments(code_);
@@ -89,14 +115,10 @@ class RowLoops {
 
   void rows(size_t loop) {
     const tile::Node& node = program_.body()[loop];
-    const ThreadMap& threads = rows_.threads;
-    const int block = threads.block();
-    const Value group = code_.divide(tid_, threads.lanes, block - 1);
-    const Value lane = code_.modulo(tid_, threads.lanes, block - 1);
-    if (threads.lanes > 1 && group.id != tid_.id) named(lane, "lane");
-    const Value chunk = operands_.parameter(chunk_name(loops_++));
-    const Value begin = code_.mul(cta_, chunk);
-    const Value end = code_.binary(Op::kMinU, code_.add(begin, chunk), operands_.extent(code_, node.extent));
+    const Place place = place_in_block();
+    const Value group = place.group, lane = place.lane;
+    const Rows own = rows_of_block(node);
+    const Value begin = own.begin, end = own.end;
     const Value first = named(code_.add(begin, group), "first_row");
     std::optional<SegmentSearch> search;
     if (!node.body.empty() && node.body[0].op == tile::Op::kSearch) search.emplace(operands_, node.body[0]);
@@ -104,12 +126,7 @@ class RowLoops {
     if (search) work = code_.both(work, code_.compare(Compare::kNe, search->segments(code_), code_.i32(0)));
     builder_.if_then(work, [&] {
       Code prologue = code_.child();
-      Value reporter{};
-      if (!program_.status().empty()) {
-        reporter = prologue.both(prologue.compare(Compare::kNe, operands_.parameter(kReport), prologue.i32(0)),
-                                 prologue.compare(Compare::kEq, lane, prologue.i32(0)));
-        named(reporter, "reporter");
-      }
+      const Value reporter = reporter_where(prologue, lane);
       CopyRows mover(rows_, operands_, loop);
       mover.hoist(prologue, lane);
       Values init{first};
@@ -117,7 +134,7 @@ class RowLoops {
         const Segment at = search->find(prologue, first);
         init.insert(init.end(), {at.index, at.begin, at.end});
       }
-      const Value step = prologue.i32(threads.rows_per_block);
+      const Value step = prologue.i32(rows_.threads.rows_per_block);
       builder_.while_loop(
           init,
           [&](const Values& at) {
@@ -127,9 +144,9 @@ class RowLoops {
             Code body = prologue.child();
             Segment found;
             if (search) found = search->advance(body, at[0], {at[1], at[2], at[3], {}});
-            const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
+            const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t at_node,
                                   const std::vector<Value>& scalars,
-                                  Value) { return mover.lower(here, nodes, place, scalars); };
+                                  Value) { return mover.lower(here, nodes, at_node, scalars); };
             LowerBody(operands_, reporter, move).run(body, node, at[0], found);
             Values next{builder_.add(at[0], step)};
             if (search) next.insert(next.end(), {found.index, found.begin, found.end});
@@ -141,14 +158,10 @@ class RowLoops {
   // A warp is a block; its groups of lanes share the state of the loop.
   void runs(size_t loop) {
     const tile::Node& node = program_.body()[loop];
-    const ThreadMap& threads = rows_.threads;
-    const int block = threads.block();
-    const Value group = code_.divide(tid_, threads.lanes, block - 1);
-    const Value lane = code_.modulo(tid_, threads.lanes, block - 1);
-    if (threads.lanes > 1 && group.id != tid_.id) named(lane, "lane");
-    const Value chunk = operands_.parameter(chunk_name(loops_++));
-    const Value begin = code_.mul(cta_, chunk);
-    const Value end = code_.binary(Op::kMinU, code_.add(begin, chunk), operands_.extent(code_, node.extent));
+    const Place place = place_in_block();
+    const Value group = place.group, lane = place.lane;
+    const Rows own = rows_of_block(node);
+    const Value begin = own.begin, end = own.end;
     std::vector<const tile::Node*> with;  // by the index of the segment: once per segment
     for (const tile::Node& load : node.body) {
       if (load.op == tile::Op::kLoad && load.indices == std::vector{node.body[0].results[0]}) with.push_back(&load);
@@ -157,12 +170,7 @@ class RowLoops {
     const Value some = code_.compare(Compare::kNe, search.segments(code_), code_.i32(0));
     builder_.if_then(code_.both(code_.compare(Compare::kUlt, begin, end), some), [&] {
       Code prologue = code_.child();
-      Value reporter{};
-      if (!program_.status().empty()) {
-        reporter = prologue.both(prologue.compare(Compare::kNe, operands_.parameter(kReport), prologue.i32(0)),
-                                 prologue.compare(Compare::kEq, tid_, prologue.i32(0)));
-        named(reporter, "reporter");
-      }
+      const Value reporter = reporter_where(prologue, tid_);
       CopyRows mover(rows_, operands_, loop);
       mover.hoist(prologue, lane);
       const auto carried = [](Value row, const Segment& s) {
@@ -178,9 +186,9 @@ class RowLoops {
           [&](const Values& at) {
             Code body = prologue.child();
             const Segment found = search.advance(body, at[0], {at[1], at[2], at[3], {at.begin() + 4, at.end()}});
-            const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t place,
+            const auto move = [&](Code& here, const std::vector<tile::Node>& nodes, size_t at_node,
                                   const std::vector<Value>& scalars,
-                                  Value run) { return run_of_rows(here, mover, group, nodes, place, scalars, run); };
+                                  Value run) { return run_of_rows(here, mover, group, nodes, at_node, scalars, run); };
             LowerBody row(operands_, reporter, move);
             for (size_t i = 0; i < with.size(); ++i) row.define(*with[i], found.entries[i]);
             const Value taken = row.run(body, node, at[0], found, rows_.runs->advances, body.sub(end, at[0]));

@@ -73,20 +73,20 @@ void LowerBody::narrow(Code& code, const tile::Node& node) {
   }
 }
 
-// What advances and was too large stays too large; what may have been too small was it for this row.
+// What advances and was too large stays too large; what was too small is it for as many rows as it lacks.
 Value LowerBody::length_of_failure(Code& code, const tile::Node& node) const {
   const auto grows = [&](const tile::Term& t) { return t.value != tile::kNone && (*advances_)[t.value]; };
-  Value small_enough{};
-  bool bounded_below = false;
+  Value small_enough{}, lacking{};
   for (size_t i = 0; i < node.relations.size(); ++i) {
     const tile::Term &a = node.chain[i], &b = node.chain[i + 1];
-    bounded_below = bounded_below || grows(b);
+    if (grows(b)) lacking = code.sub(value(code, a), value(code, b));
     if (!grows(a)) continue;
     const Compare below = node.relations[i] == tile::Relation::kLess ? Compare::kSlt : Compare::kSle;
     small_enough = code.both(small_enough, code.compare(below, value(code, a), value(code, b)));
   }
-  if (!bounded_below) return run_;
-  return small_enough.id == kNoValue ? code.i32(1) : code.builder().select(small_enough, code.i32(1), run_);
+  if (lacking.id == kNoValue) return run_;
+  const Value some = code.binary(Op::kMinU, run_, code.binary(Op::kMaxS, lacking, code.i32(1)));
+  return small_enough.id == kNoValue ? some : code.builder().select(small_enough, some, run_);
 }
 
 void LowerBody::scalar(Code& code, const tile::Node& node) {

@@ -380,7 +380,16 @@ void Execution::smallest_or_largest(const Instruction& i) {
     return is_signed ? knowledge_.as_signed(p, bits) : knowledge_.as_unsigned(p, bits);
   };
   const std::optional<Polynomial> a = exact(i.operands[0]), b = exact(i.operands[1]);
-  if (!a || !b) return set_anything_from(i);
+  if (!a || !b) {
+    // At least the one that is known, whatever the other is.
+    const std::optional<Polynomial>& known = a ? a : b;
+    if (i.op != Op::kMaxS || !known || !known->is_constant()) return set_anything_from(i);
+    AtomInfo info;
+    info.name = subject_.program.values[i.results[0]].name;
+    info.range = {known->constant(), power_of_two(bits - 1) - 1};
+    for (ValueId v : i.operands) collect(value(v), info.parents);
+    return set(i.results[0], Polynomial::atom(knowledge_.add(std::move(info))));
+  }
   if (knowledge_.shows_quickly(*b - *a)) return set(i.results[0], is_min ? *a : *b);
   if (knowledge_.shows_quickly(*a - *b)) return set(i.results[0], is_min ? *b : *a);
   const Range ra = knowledge_.range(*a), rb = knowledge_.range(*b);

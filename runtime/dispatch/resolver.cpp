@@ -169,6 +169,7 @@ Resolver::Kernel Resolver::from_disk(Attempt& attempt, const std::string& digest
     }
   }
   if (!loaded.ok()) return miss(attempt, MissReason::kLoadRefused, loaded.status().message());
+  if (!image.unproved.empty()) attempt.report.note(Fallback::kProofUnknown, image.unproved);
   attempt.report.tier = Tier::kDisk;
   attempt.report.reason = MissReason::kNone;
   attempt.report.detail.clear();
@@ -240,7 +241,7 @@ Expected<Resolver::Kernel> Resolver::generate(Attempt& attempt, KernelGenerator&
   report.tier = report.compiled ? Tier::kCompiled : report.tier;
   publish(attempt, action_key(key, digest),
           encode_image({key.op(), key.arch(), key.emitter(), emitted.entry, emitted.premises, emitted.plan,
-                        loaded->objects.cubin_missing}),
+                        loaded->objects.cubin_missing, emitted.unproved}),
           loaded->objects);
   return make_kernel(key, loaded->function, device, emitted.plan);
 }

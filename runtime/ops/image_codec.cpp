@@ -128,6 +128,7 @@ std::string encode_image(const StoredImage& image) {
     w.expression(p.value);
   }
   w.text(image.cubin_missing);
+  w.text(image.unproved);
   return w.take();
 }
 
@@ -171,6 +172,7 @@ Expected<StoredImage> decode_image(std::string_view bytes) {
     p.value = r.expression();
   }
   image.cubin_missing = r.text();
+  image.unproved = r.text();
   if (r.failed()) return corrupt(fmt::format("it ends after {} bytes, inside a field", bytes.size()));
   if (!r.at_end()) return corrupt("bytes follow its end");
   if (const Status plan = validate(image.plan, symbol_count); !plan.ok()) return corrupt(plan.message());

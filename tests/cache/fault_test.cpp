@@ -1,8 +1,12 @@
 // The operating system refuses a call: every call site, every errno that it may give. No fault may crash, leak a
 // descriptor, or let a lookup answer with anything but the right bytes or a miss.
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <set>
+
+#include <sys/resource.h>
 
 #include "tests/cache/support.h"
 
@@ -271,6 +275,22 @@ TEST(Fault, AFullDiskLeavesNothingBehind) {
   EXPECT_EQ(stat->actions + stat->objects + stat->tmp_files, 0u);
   EXPECT_FALSE(store->read_only());  // room may come back
   EXPECT_TRUE(store->publish("key", make_record("key")).ok());
+}
+
+// The limit's own signal would end the process; a publish beyond it is refused like any other.
+TEST(Fault, AFileSizeLimitRefusesAPublishAndEndsNoProcess) {
+  TempDir dir;
+  const auto publish_beyond_the_limit = [&] {
+    const auto store = open_store(dir / "cache");
+    const rlimit small{256, 256};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const Status refused = store->publish("key", make_record("key"));
+    sigset_t pending;
+    sigpending(&pending);
+    std::_Exit(!refused.ok() && sigismember(&pending, SIGXFSZ) == 0 ? 0 : 1);
+  };
+  EXPECT_EXIT(publish_beyond_the_limit(), ::testing::ExitedWithCode(0), "");
+  EXPECT_FALSE(open_store(dir / "cache")->lookup("key").hit());
 }
 
 // The injected form, because these tests may run as a user whom no mode stops.

@@ -68,6 +68,7 @@ class RuntimeCacheTest : public ::testing::Test {
             std::string(entry_symbol(key.op())),
             facts_of(key),
             FakeGenerator::plan_for(key.op()),
+            "",
             ""};
   }
   static cache::ActionRecord record_of(std::string metadata) {
@@ -367,6 +368,16 @@ TEST_F(RuntimeCacheTest, EveryFallbackOfALaunchIsReported) {
   EXPECT_EQ(info.fallback_notes[1].detail, "bounds of the last row");
   ASSERT_TRUE(runtime->launch(gather_operands(), {.info = &info}).ok());
   EXPECT_TRUE(info.fallbacks.empty()) << "a hit has none";
+}
+
+TEST_F(RuntimeCacheTest, WhatWasNotProvedIsSaidByEveryProcessThatLoadsIt) {
+  generator_->unproved = "bounds of the last row";
+  for (const Tier tier : {Tier::kCompiled, Tier::kDisk, Tier::kDisk}) {
+    const LaunchInfo info = launch(gather_operands());
+    EXPECT_EQ(info.tier, tier);
+    EXPECT_TRUE(info.fallbacks.contains(Fallback::kProofUnknown)) << to_string(tier);
+  }
+  EXPECT_EQ(generator_->emits, 1);
 }
 
 TEST_F(RuntimeCacheTest, ImagesThatDoNotLoadAreCompiledAnew) {

@@ -40,6 +40,7 @@ StoredImage random_image(std::mt19937& rng) {
     offset = static_cast<uint16_t>(offset + width);
   }
   if (rng() % 2) image.cubin_missing = std::string(rng() % 50, 'x');
+  if (rng() % 2) image.unproved = std::string(rng() % 50, 'y');
   return image;
 }
 
@@ -51,6 +52,7 @@ void expect_equal(const StoredImage& a, const StoredImage& b) {
   EXPECT_EQ(a.premises, b.premises);
   EXPECT_EQ(a.plan, b.plan);
   EXPECT_EQ(a.cubin_missing, b.cubin_missing);
+  EXPECT_EQ(a.unproved, b.unproved);
 }
 
 TEST(ImageCodec, ReadsWhatItWrote) {
