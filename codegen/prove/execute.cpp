@@ -328,13 +328,13 @@ void Execution::divide_or_shift(const Instruction& i) {
     if (!exact.is_broken()) return set(result, exact);
     AtomInfo info;
     info.kind = AtomKind::kMulHigh;
-    const Range r = knowledge_.range(*n);
-    info.range = {0, std::clamp<Wide>(r.hi, 0, power_of_two(bits) - 1)};
     Definition definition;
     definition.a = *n;
     definition.number = multiplier;
     const Polynomial high = Polynomial::atom(knowledge_.add(std::move(info), std::move(definition)));
-    knowledge_.define(*n - high);  // multiplier < 2^bits
+    // 0 <= n here, and multiplier < 2^bits.
+    knowledge_.tighten(high.as_atom(), 0, std::clamp<Wide>(knowledge_.range(*n).hi, 0, power_of_two(bits) - 1));
+    knowledge_.assume(*n - high);
     return set(result, high);
   }
   if (n && by && i.op == Op::kShrU && ratio_by_reciprocal(i, *n, *by)) return;
@@ -395,9 +395,10 @@ void Execution::smallest_or_largest(const Instruction& i) {
   const Range ra = knowledge_.range(*a), rb = knowledge_.range(*b);
   AtomInfo info;
   info.kind = is_min ? AtomKind::kMin : AtomKind::kMax;
-  info.range = is_min ? Range{std::min(ra.lo, rb.lo), std::min(ra.hi, rb.hi)}
+  // The atom is the least of the two polynomials anywhere; what is known of them, it is known of here.
+  Range here = is_min ? Range{std::min(ra.lo, rb.lo), std::min(ra.hi, rb.hi)}
                       : Range{std::max(ra.lo, rb.lo), std::max(ra.hi, rb.hi)};
-  if (is_min) info.range.lo = std::max(info.range.lo, floor_of(*a, *b));
+  if (is_min) here.lo = std::max(here.lo, floor_of(*a, *b));
   Definition definition;
   definition.a = *a;
   definition.b = *b;
@@ -424,6 +425,7 @@ void Execution::smallest_or_largest(const Instruction& i) {
       }
     }
   }
+  knowledge_.tighten(result.as_atom(), here.lo, here.hi);
   if (is_min) most_[result.as_atom()] = std::move(bounds);
   set(i.results[0], result);
 }
@@ -482,79 +484,86 @@ void Execution::predicate(const Instruction& i) {
   }
   // Of two integers below 2^(w-1). What divides both, a power of two, divides the result.
   const Wide la = knowledge_.range(*left).hi, lb = knowledge_.range(*mask).hi;
-  AtomInfo info;
-  info.kind = AtomKind::kBitwise;
-  info.range = {0, std::min(la, lb)};
+  Wide most = std::min(la, lb);
   if (i.op != Op::kAnd) {
     Wide size = 1;
     while (size <= std::max(la, lb)) size *= 2;
-    info.range.hi = size - 1;
+    most = size - 1;
   }
-  for (const int64_t divisor : {16, 8, 4, 2}) {
-    if (!knowledge_.shows_multiple(*left, divisor) || !knowledge_.shows_multiple(*mask, divisor)) continue;
-    info.modulus = divisor;
-    info.range.hi -= info.range.hi % divisor;
-    break;
-  }
+  AtomInfo info;
+  info.kind = AtomKind::kBitwise;
   Definition definition;
   definition.a = *left;
   definition.b = *mask;
   definition.number = static_cast<int>(i.op);
-  set(i.results[0], Polynomial::atom(knowledge_.add(std::move(info), std::move(definition))));
+  const Atom result = knowledge_.add(std::move(info), std::move(definition));
+  for (const int64_t divisor : {16, 8, 4, 2}) {
+    if (!knowledge_.shows_multiple(*left, divisor) || !knowledge_.shows_multiple(*mask, divisor)) continue;
+    knowledge_.learn_residue(result, divisor, 0);
+    break;
+  }
+  knowledge_.tighten(result, 0, most);
+  set(i.results[0], Polynomial::atom(result));
 }
 
-Execution::SymbolicValue Execution::merged(ValueId result, PredicateId condition, const SymbolicValue& a,
-                                           const SymbolicValue& b) {
+Execution::SymbolicValue Execution::merged(ValueId result, PredicateId condition, const Side& a, const Side& b) {
   const SymbolicValue before = values_[result];
-  if (is_integer(result) && a.integer == b.integer) {
-    set(result, Polynomial(a.integer));
-  } else if (is_integer(result) && !a.integer.is_broken() && !b.integer.is_broken()) {
-    const auto range_where = [&](bool holds, const Polynomial& p) {
-      const Knowledge::Mark scope = knowledge_.mark();
-      knowledge_.assume(condition, holds);
-      const Range r = knowledge_.range(p);
-      knowledge_.forget(scope);
-      return r;
-    };
-    const auto shows_where = [&](bool holds, const Polynomial& p) {
-      const Knowledge::Mark scope = knowledge_.mark();
-      knowledge_.assume(condition, holds);
-      const bool shown = knowledge_.shows_quickly(p);
-      knowledge_.forget(scope);
-      return shown;
-    };
-    const Range ra = range_where(true, a.integer), rb = range_where(false, b.integer);
+  if (is_integer(result) && a.value.integer == b.value.integer) {
+    set(result, Polynomial(a.value.integer));
+  } else if (is_integer(result) && !a.value.integer.is_broken() && !b.value.integer.is_broken()) {
+    Definition definition;
+    definition.a = a.value.integer;
+    definition.b = b.value.integer;
+    definition.predicate = condition;
     AtomInfo info;
     info.kind = AtomKind::kSelect;
-    info.range = {std::min(ra.lo, rb.lo), std::max(ra.hi, rb.hi)};
-    const Polynomial one(1);
-    if (info.range.lo < 0 && shows_where(true, a.integer - one) && shows_where(false, b.integer - one))
-      info.range.lo = 1;
-    // What one side is at most may bound the other, and one that is not constant may itself.
-    std::vector<Polynomial> bounds, tried;
-    for (const SymbolicValue* side : {&a, &b}) {
-      const auto known = most_.find(side->integer.as_atom());
+    const Polynomial selected = Polynomial::atom(knowledge_.add(std::move(info), std::move(definition)));
+    const auto where = [&](bool holds, const auto& ask) {
+      const Knowledge::Mark scope = knowledge_.mark();
+      knowledge_.assume(condition, holds);
+      const auto answer = ask();
+      knowledge_.forget(scope);
+      return answer;
+    };
+    const auto range_of = [&](const Side& side, bool holds) {
+      const Range r = where(holds, [&] { return knowledge_.range(side.value.integer); });
+      return Range{std::max(r.lo, side.range.lo), std::min(r.hi, side.range.hi)};
+    };
+    const auto shows_where = [&](bool holds, const Polynomial& p) {
+      return where(holds, [&] { return knowledge_.shows_quickly(p); });
+    };
+    const Range ra = range_of(a, true), rb = range_of(b, false);
+    Range here{std::min(ra.lo, rb.lo), std::max(ra.hi, rb.hi)};
+    const auto is_positive = [&](const Side& side, const Range& r, bool holds) {
+      return r.lo >= 1 || shows_where(holds, side.value.integer - Polynomial(1));
+    };
+    if (here.lo < 0 && is_positive(a, ra, true) && is_positive(b, rb, false)) here.lo = 1;
+    // What one side is at most may bound the other, and one that is not constant may itself. What a value is at most
+    // was shown where it was made, so it holds where its side is taken.
+    const auto is_at_most = [&](const Side& side, const Polynomial& bound, bool holds) {
+      const auto known = most_.find(side.value.integer.as_atom());
+      if (known == most_.end()) return shows_where(holds, bound - side.value.integer);
+      return std::find(known->second.begin(), known->second.end(), bound) != known->second.end();
+    };
+    std::vector<Polynomial> bounds;
+    for (const auto& [side, other, holds] : {std::tuple{&a, &b, true}, std::tuple{&b, &a, false}}) {
+      const auto known = most_.find(side->value.integer.as_atom());
       std::vector<Polynomial> candidates;
       if (known != most_.end()) candidates = known->second;
-      if ((side == &a ? b : a).integer.is_constant()) candidates.push_back(side->integer);
+      if (other->value.integer.is_constant()) candidates.push_back(side->value.integer);
       for (const Polynomial& bound : candidates) {
-        if (std::find(tried.begin(), tried.end(), bound) != tried.end()) continue;
-        tried.push_back(bound);
-        if (shows_where(true, bound - a.integer) && shows_where(false, bound - b.integer)) bounds.push_back(bound);
+        const bool tried = std::find(bounds.begin(), bounds.end(), bound) != bounds.end();
+        if (!tried && is_at_most(*other, bound, !holds)) bounds.push_back(bound);
       }
     }
-    Definition definition;
-    definition.a = a.integer;
-    definition.b = b.integer;
-    definition.predicate = condition;
-    const Polynomial selected = Polynomial::atom(knowledge_.add(std::move(info), std::move(definition)));
-    for (const Polynomial& bound : bounds) knowledge_.define(bound - selected);
+    knowledge_.tighten(selected.as_atom(), here.lo, here.hi);
+    for (const Polynomial& bound : bounds) knowledge_.assume(bound - selected);
     if (!bounds.empty()) most_[selected.as_atom()] = std::move(bounds);
     set(result, Polynomial(selected));
   } else {
     std::vector<Atom> parents;
-    collect(a, parents);
-    collect(b, parents);
+    collect(a.value, parents);
+    collect(b.value, parents);
     collect_atoms(knowledge_, condition, parents);
     set_anything(result, std::move(parents));
   }
@@ -565,7 +574,7 @@ Execution::SymbolicValue Execution::merged(ValueId result, PredicateId condition
 
 void Execution::select(const Instruction& i) {
   values_[i.results[0]] =
-      merged(i.results[0], value(i.operands[0]).predicate, value(i.operands[1]), value(i.operands[2]));
+      merged(i.results[0], value(i.operands[0]).predicate, {value(i.operands[1]), {}}, {value(i.operands[2]), {}});
 }
 
 bool Execution::is_loaded(PredicateId p) const {
@@ -585,14 +594,17 @@ bool Execution::is_loaded(PredicateId p) const {
 
 void Execution::branch(const Instruction& i) {
   const PredicateId condition = value(i.operands[0]).predicate;
-  std::vector<SymbolicValue> yielded[2];
+  std::vector<Side> yielded[2];
   for (size_t side = 0; side < i.regions.size(); ++side) {
     const Knowledge::Mark scope = knowledge_.mark();
     const bool certain = observing_ && !is_loaded(condition) && knowledge_.shows_quickly(condition, side == 0);
     path_.push_back({condition, side == 0, -1, certain});
     knowledge_.assume(condition, side == 0);
     const std::vector<ValueId>* passed = region(i.regions[side]);
-    for (size_t k = 0; passed && k < passed->size(); ++k) yielded[side].push_back(value((*passed)[k]));
+    for (size_t k = 0; passed && k < passed->size(); ++k) {
+      const SymbolicValue& v = value((*passed)[k]);
+      yielded[side].push_back({v, knowledge_.range(v.integer)});
+    }
     path_.pop_back();
     knowledge_.forget(scope);
   }

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct PathStep {
 struct LoopRecord {
   std::vector<Atom> arguments;          // of the carried values; 0 where one is no integer
   std::vector<Polynomial> entry, next;  // by argument
+  std::optional<Polynomial> limit;      // of a condition a < b, signed: b as an integer
+  Wide most = 0;                        // limit <= most
   std::vector<bool> grows;              // by argument: next is larger, as an integer, whatever the way
   PredicateId condition = kNoPredicate;
   size_t path = 0;  // steps of the path outside the loop
@@ -131,7 +134,12 @@ class Execution {
   void set_anything(kernel::ValueId v, std::vector<Atom> parents, AtomKind kind = AtomKind::kOpaque);
   void set_anything_from(const kernel::Instruction& i);
   void collect(const SymbolicValue& v, std::vector<Atom>& atoms) const;
-  SymbolicValue merged(kernel::ValueId result, PredicateId condition, const SymbolicValue& a, const SymbolicValue& b);
+  // One of two values, and the range it has where it is taken.
+  struct Side {
+    SymbolicValue value;
+    Range range;
+  };
+  SymbolicValue merged(kernel::ValueId result, PredicateId condition, const Side& a, const Side& b);
   Polynomial quotient_by_magic(const Polynomial& n, Wide multiplier, int exponent, bool high_bit, int width);
   void note_bounds(const kernel::Region& r, std::vector<Polynomial>& bounds) const;
 
@@ -146,7 +154,8 @@ class Execution {
   int loop_ = -1;
   std::vector<std::pair<kernel::ValueId, Polynomial>> renamed_;      // by name_bits, and what they were
   std::map<const kernel::Instruction*, std::vector<bool>> dropped_;  // candidates, by loop
-  // Of a least of two and of selections of such, what they are at most. Forgotten with the atoms.
+  // Of a least of several and of selections of such, what they are at most: of a least anywhere, of a selection where it
+  // was made. Dropped with the atoms.
   std::map<Atom, std::vector<Polynomial>> most_;
   Atom thread_ = 0, block_ = 0;
 };

@@ -13,6 +13,10 @@
 // An atom stands for a mathematical integer. The value of an instruction of width w is a polynomial p with
 // bits = p mod 2^w; `as_unsigned` and `as_signed` give the integer that the bits denote where p can be shown to be it.
 //
+// An atom with a definition is that function of other atoms everywhere, also where the instruction it stands for is not
+// reached; so a lemma (`define`) must hold of the function, and what follows from where the instruction stands, a range
+// or a residue too, is assumed and forgotten with the branch.
+//
 // Facts are scoped: forget(mark()) drops what was assumed in between. Ownership: value type; names point into the
 // program and the schema, which must outlive it. Thread-safety: none.
 #pragma once
@@ -132,8 +136,10 @@ class Knowledge {
   void assume(Polynomial p);                                      // p >= 0, until forgotten
   void define(Polynomial p) { lemmas_.push_back(std::move(p)); }  // p >= 0 wherever its atoms exist
   void assume(PredicateId p, bool holds);
-  bool shows(const Polynomial& p);                // p >= 0
-  bool same(PredicateId p, PredicateId q) const;  // made in the same way of the same values
+  void tighten(Atom a, Wide lo, Wide hi);                          // lo <= a <= hi, until forgotten
+  void learn_residue(Atom a, int64_t modulus, int64_t remainder);  // a = remainder (mod modulus), until forgotten
+  bool shows(const Polynomial& p);                                 // p >= 0
+  bool same(PredicateId p, PredicateId q) const;                   // made in the same way of the same values
   // How long a search may take: facts in a row, polynomials visited, selections split (before anything else is tried).
   struct Effort {
     int depth, quota, splits;
@@ -180,8 +186,6 @@ class Knowledge {
     int64_t modulus = 1, remainder = 0;
   };
   Range range(Monomial m) const;
-  void tighten(Atom a, Wide lo, Wide hi);
-  void learn_residue(Atom a, int64_t modulus, int64_t remainder);
   Polynomial rounded(const Polynomial& p) const;
   Wide known_divisor(Atom a, int64_t of) const;
   void changed() { state_ = ++states_; }

@@ -208,6 +208,11 @@ void Execution::loop(const Instruction& i, const std::vector<ValueId>& initial, 
     }
   });
   loop_ = outer;
+  if (done.condition != kNoPredicate && knowledge_.predicate(done.condition).kind == Predicate::Kind::kCompare) {
+    const Predicate ends = knowledge_.predicate(done.condition);
+    record.limit = knowledge_.as_signed(ends.b, ends.width);
+    if (record.limit) record.most = knowledge_.range(*record.limit).hi;
+  }
   if (observing_) loops_[static_cast<size_t>(index)] = std::move(record);
   for (size_t k = 0; k < results.size(); ++k) values_[results[k]] = done.passed[k];
   knowledge_.assume(done.condition, false);

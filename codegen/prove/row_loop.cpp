@@ -307,8 +307,8 @@ Verdict RowLoop::by_runs(Obligation& o, size_t k, const Polynomial& begin, const
     if (r == 0 || at == loop.arguments.end()) return unknown(o, "a loop over a run does not end on r < limit, signed");
     const auto j = static_cast<size_t>(at - loop.arguments.begin());
     const Polynomial step = loop.next[j] - Polynomial::atom(r);
-    const std::optional<Polynomial> limit = knowledge_.as_signed(more.b, more.width);
-    if (!limit || !step.is_constant() || knowledge_.range(*limit).hi + step.constant() >= Wide{1} << 31) {
+    const std::optional<Polynomial>& limit = loop.limit;
+    if (!limit || !step.is_constant() || loop.most + step.constant() >= Wide{1} << 31) {
       return unknown(o, "a loop over a run may wrap");
     }
     if (i == 0) {

@@ -404,5 +404,45 @@ TEST(Runs, FaultsBreakTheirClaims) {
        {"lanes that write the same", "%lane = and %tid, %three", "%lane = and %tid, %one", Claim::kCoverage}});
 }
 
+// What was known where a branch was taken says nothing where it was not.
+constexpr std::string_view kAfterABranch = R"(
+  %cu1 = ptradd %cu, %four
+  %row = load i32 %cu align 4 access 3 readonly
+  %limit = load i32 %cu1 align 4 access 4 readonly
+  %c1 = cmp.sge %row, %zero
+  %c2 = cmp.sle %limit, %rows
+  %c3 = cmp.sge %limit, %one
+  %c12 = and %c1, %c2
+  %c123 = and %c12, %c3
+  if %c123 {
+    %below = cmp.slt %row, %limit
+    %sixteen = const i32 16
+    %moved = if %below {
+      %room = sub %limit, %row
+      %some = min.u %room, %sixteen
+      %half = shr.u %room, %one
+      %both = add %some, %half
+      yield %both
+    } else {
+      yield %one
+    }
+    %from = mul %row, %in_stride
+    %a = ptradd %in, %from
+    %v = load b32 %a align 4 access 1 readonly
+    %b = ptradd %out, %zero
+    store b32 %b, %v align 4 access 2
+  }
+)";
+
+TEST(Branches, WhatHoldsInOneSideIsNotKnownAfterIt) {
+  const std::vector<tile::View> views = {kSource, kOffsets, kRunViews[2]};
+  const Case c = make_case(views, kAfterABranch);
+  const Proof proof = prove(c.subject(), {true, true}).value();
+  for (const Obligation& o : proof.obligations) {
+    const bool after = o.claim == Claim::kBounds && o.access == 1;
+    EXPECT_TRUE(!after || o.verdict != Verdict::kProved) << describe(o);
+  }
+}
+
 }  // namespace
 }  // namespace tailor::codegen::prove::testing
